@@ -1,0 +1,277 @@
+package pgchild
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Superuser is the role that initdb makes; it owns the schema in a private cluster.
+const Superuser = "televisit_owner"
+
+// Server is a running private PostgreSQL.
+type Server struct {
+	dir      string
+	socket   string
+	password string
+	cmd      *exec.Cmd
+	done     chan error
+	log      *bytes.Buffer
+}
+
+// Options of a private cluster.
+type Options struct {
+	Dir    string   // the data folder; made when missing
+	Extra  []string // further "name=value" settings
+	Unsafe bool     // no fsync: for tests only
+}
+
+// Start makes the cluster in opt.Dir on first use and starts it. It returns when connections are taken.
+func Start(ctx context.Context, opt Options) (*Server, error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	cred, err := unprivileged()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: filepath.Join(opt.Dir, "pg"), log: &bytes.Buffer{}, done: make(chan error, 1)}
+	if err := s.prepare(ctx, bin, cred); err != nil {
+		return nil, err
+	}
+	if err := s.run(bin, cred, opt); err != nil {
+		return nil, err
+	}
+	if err := s.awaitReady(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// URL is the connection string of role on database; an empty password means the role has none.
+func (s *Server) URL(role, password, database string) string {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(role, password), Path: "/" + database}
+	q := url.Values{"host": {s.socket}, "sslmode": {"disable"}}
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+// OwnerURL is the superuser's connection string.
+func (s *Server) OwnerURL(database string) string { return s.URL(Superuser, s.password, database) }
+
+// Stop ends the server with a fast shutdown and waits for it.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	select {
+	case <-s.done:
+	case <-time.After(20 * time.Second):
+		_ = s.cmd.Process.Kill()
+		<-s.done
+	}
+}
+
+func (s *Server) prepare(ctx context.Context, bin string, cred *syscall.Credential) error {
+	if err := os.MkdirAll(s.dir, 0o700); err != nil {
+		return fmt.Errorf("make the database folder: %w", err)
+	}
+	passwordFile := filepath.Join(s.dir, "owner.password")
+	cluster := filepath.Join(s.dir, "data")
+	if err := s.loadPassword(passwordFile); err != nil {
+		return err
+	}
+	socket, err := socketDir(s.dir)
+	if err != nil {
+		return err
+	}
+	s.socket = socket
+	if err := s.handOver(cred, passwordFile); err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(cluster, "PG_VERSION")); err == nil {
+		_ = os.Remove(filepath.Join(cluster, "postmaster.pid.stale"))
+		return nil
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", cluster, "-U", Superuser, "-E", "UTF8",
+		"--locale=C.UTF-8", "--auth=scram-sha-256", "--pwfile="+passwordFile)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
+	cmd.Dir = s.dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, lastLine(out))
+	}
+	return nil
+}
+
+func (s *Server) loadPassword(path string) error {
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		s.password = strings.TrimSpace(string(raw))
+		return nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read the owner's password: %w", err)
+	}
+	secret := make([]byte, 24)
+	if _, err := rand.Read(secret); err != nil {
+		return err
+	}
+	s.password = hex.EncodeToString(secret)
+	if err := os.WriteFile(path, []byte(s.password+"\n"), 0o600); err != nil {
+		return fmt.Errorf("keep the owner's password: %w", err)
+	}
+	return nil
+}
+
+// handOver gives the folder to the unprivileged user that will run the server.
+func (s *Server) handOver(cred *syscall.Credential, passwordFile string) error {
+	if cred == nil {
+		return nil
+	}
+	for _, path := range []string{s.dir, passwordFile, s.socket} {
+		if err := os.Chown(path, int(cred.Uid), int(cred.Gid)); err != nil {
+			return fmt.Errorf("hand the database folder to its user: %w", err)
+		}
+	}
+	return openPath(filepath.Dir(s.dir))
+}
+
+func (s *Server) run(bin string, cred *syscall.Credential, opt Options) error {
+	args := []string{"-D", filepath.Join(s.dir, "data"), "-c", "listen_addresses=", "-c", "unix_socket_directories=" + s.socket,
+		"-c", "log_parameter_max_length=0", "-c", "log_parameter_max_length_on_error=0", "-c", "log_error_verbosity=terse",
+		"-c", "log_statement=none", "-c", "log_min_error_statement=panic", "-c", "max_connections=120"}
+	if opt.Unsafe {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	for _, setting := range opt.Extra {
+		args = append(args, "-c", setting)
+	}
+	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...)
+	s.cmd.Dir = s.dir
+	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setpgid: true, Pdeathsig: syscall.SIGINT}
+	started := make(chan error)
+	go func() {
+		// The parent-death signal follows the thread that forked, so that thread stays until the child ends.
+		runtime.LockOSThread()
+		err := s.cmd.Start()
+		started <- err
+		if err == nil {
+			s.done <- s.cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start postgres: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) awaitReady(ctx context.Context) error {
+	deadline := time.Now().Add(60 * time.Second)
+	for {
+		conn, err := pgx.Connect(ctx, s.OwnerURL("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-s.done:
+			s.done <- nil
+			return fmt.Errorf("postgres ended at start: %s", lastLine(s.log.Bytes()))
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("postgres does not answer: %s", lastLine(s.log.Bytes()))
+		}
+	}
+}
+
+// socketDir keeps the socket's path within the 107 bytes that the kernel allows.
+func socketDir(dir string) (string, error) {
+	if len(dir)+len("/.s.PGSQL.5432.lock") < 100 {
+		return dir, nil
+	}
+	short, err := os.MkdirTemp("", "tvpg")
+	if err != nil {
+		return "", fmt.Errorf("make the socket folder: %w", err)
+	}
+	return short, os.Chmod(short, 0o711)
+}
+
+// openPath lets the database's user walk to its folder: each parent gets the search bit that it lacks.
+func openPath(dir string) error {
+	for dir != "/" && dir != "." {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o001 == 0 {
+			if err := os.Chmod(dir, info.Mode().Perm()|0o011); err != nil {
+				return fmt.Errorf("let the database's user reach its folder: %w", err)
+			}
+		}
+		dir = filepath.Dir(dir)
+	}
+	return nil
+}
+
+// unprivileged names the user to run as when we are root: PostgreSQL refuses root.
+func unprivileged() (*syscall.Credential, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
+		gid, err2 := strconv.ParseUint(u.Gid, 10, 32)
+		if err1 == nil && err2 == nil {
+			return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+		}
+	}
+	return nil, errors.New("running as root, and there is neither a user postgres nor nobody to run the database as")
+}
+
+// binaries finds the newest PostgreSQL (13 or later) of the distribution.
+func binaries() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	sort.Slice(found, func(i, j int) bool { return major(found[i]) > major(found[j]) })
+	for _, path := range found {
+		if major(path) >= 15 {
+			return filepath.Dir(path), nil
+		}
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	return "", errors.New("PostgreSQL 15 or later is not installed: apt-get install postgresql")
+}
+
+func major(initdb string) int {
+	n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(initdb))))
+	return n
+}
+
+func lastLine(out []byte) string {
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	return lines[len(lines)-1]
+}
