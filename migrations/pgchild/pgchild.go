@@ -1,7 +1,6 @@
 package pgchild
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -22,6 +21,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// stopSignal asks for a fast shutdown.
+const stopSignal = syscall.SIGINT
+
 // Superuser is the role that initdb makes; it owns the schema in a private cluster.
 const Superuser = "televisit_owner"
 
@@ -32,7 +34,7 @@ type Server struct {
 	password string
 	cmd      *exec.Cmd
 	done     chan error
-	log      *bytes.Buffer
+	log      *tail
 }
 
 // Options of a private cluster.
@@ -52,19 +54,38 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: filepath.Join(opt.Dir, "pg"), log: &bytes.Buffer{}, done: make(chan error, 1)}
+	s := &Server{dir: filepath.Join(opt.Dir, "pg"), log: &tail{}, done: make(chan error, 1)}
 	if err := s.prepare(ctx, bin, cred); err != nil {
 		return nil, err
 	}
-	if err := s.run(bin, cred, opt); err != nil {
-		return nil, err
-	}
-	if err := s.awaitReady(ctx); err != nil {
-		s.Stop()
-		return nil, err
-	}
-	return s, nil
+	return s, s.startWhenFree(ctx, bin, cred, opt)
 }
+
+// startWhenFree starts the server; while an earlier one on the same folder is still shutting down (its parent was
+// killed a moment ago), it waits for that one to be gone.
+func (s *Server) startWhenFree(ctx context.Context, bin string, cred *syscall.Credential, opt Options) error {
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		if err := s.run(bin, cred, opt); err != nil {
+			return err
+		}
+		err := s.awaitReady(ctx)
+		if err == nil {
+			return nil
+		}
+		s.Stop()
+		if !errors.Is(err, errEarlierRuns) || time.Now().After(deadline) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+var errEarlierRuns = errors.New("an earlier server still runs on this folder")
 
 // URL is the connection string of role on database; an empty password means the role has none.
 func (s *Server) URL(role, password, database string) string {
@@ -79,7 +100,7 @@ func (s *Server) OwnerURL(database string) string { return s.URL(Superuser, s.pa
 
 // Stop ends the server with a fast shutdown and waits for it.
 func (s *Server) Stop() {
-	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Process.Signal(stopSignal)
 	select {
 	case <-s.done:
 	case <-time.After(20 * time.Second):
@@ -106,7 +127,6 @@ func (s *Server) prepare(ctx context.Context, bin string, cred *syscall.Credenti
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(cluster, "PG_VERSION")); err == nil {
-		_ = os.Remove(filepath.Join(cluster, "postmaster.pid.stale"))
 		return nil
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", cluster, "-U", Superuser, "-E", "UTF8",
@@ -164,6 +184,7 @@ func (s *Server) run(bin string, cred *syscall.Credential, opt Options) error {
 	}
 	s.cmd = exec.Command(filepath.Join(bin, "postgres"), args...)
 	s.cmd.Dir = s.dir
+	s.log.Reset()
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setpgid: true, Pdeathsig: syscall.SIGINT}
 	started := make(chan error)
@@ -192,13 +213,16 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		select {
 		case <-s.done:
 			s.done <- nil
-			return fmt.Errorf("postgres ended at start: %s", lastLine(s.log.Bytes()))
+			if said := s.log.String(); strings.Contains(said, "postmaster.pid") {
+				return fmt.Errorf("%w: %s", errEarlierRuns, lastLine([]byte(said)))
+			}
+			return fmt.Errorf("postgres ended at start: %s", lastLine([]byte(s.log.String())))
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("postgres does not answer: %s", lastLine(s.log.Bytes()))
+			return fmt.Errorf("postgres does not answer: %s", lastLine([]byte(s.log.String())))
 		}
 	}
 }

@@ -1,0 +1,65 @@
+package pgchild
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+func TestStateSurvivesARestart(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	first := start(t, dir)
+	conn := connect(t, first)
+	if _, err := conn.Exec(ctx, "create table kept (n int); insert into kept values (7)"); err != nil {
+		t.Fatal(err)
+	}
+	_ = conn.Close(ctx)
+	first.Stop()
+	second := start(t, dir)
+	defer second.Stop()
+	conn = connect(t, second)
+	defer conn.Close(ctx)
+	var n int
+	if err := conn.QueryRow(ctx, "select n from kept").Scan(&n); err != nil || n != 7 {
+		t.Fatalf("n = %d, %v", n, err)
+	}
+}
+
+func TestSecondServerOnTheSameFolderWaitsForTheFirst(t *testing.T) {
+	dir := t.TempDir()
+	first := start(t, dir)
+	go first.cmd.Process.Signal(stopSignal)
+	second := start(t, dir)
+	second.Stop()
+	<-first.done
+}
+
+func TestNoTCPPortIsOpened(t *testing.T) {
+	s := start(t, t.TempDir())
+	defer s.Stop()
+	conn := connect(t, s)
+	defer conn.Close(context.Background())
+	var addresses string
+	if err := conn.QueryRow(context.Background(), "show listen_addresses").Scan(&addresses); err != nil || addresses != "" {
+		t.Fatalf("listens on %q, %v", addresses, err)
+	}
+}
+
+func start(t *testing.T, dir string) *Server {
+	t.Helper()
+	s, err := Start(context.Background(), Options{Dir: dir, Unsafe: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func connect(t *testing.T, s *Server) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(context.Background(), s.OwnerURL("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
