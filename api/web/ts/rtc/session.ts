@@ -1,0 +1,257 @@
+// The call: socket, connection and people together, and coming back after a loss. Knows nothing of the page.
+
+import type { LocalMedia } from './local';
+import type { EndReason, ServerMessage, Welcome } from './messages';
+import { Negotiation } from './negotiation';
+import { level, QualityMeter, readFacts, type CallFacts } from './quality';
+import { RemotePeers, type RemotePeer } from './remote';
+import { Signalling } from './signalling';
+import type { RoomTokens } from './tokens';
+
+export type CallState = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
+
+export interface SessionEvents {
+  state(state: CallState): void;
+  people(): void;
+  /** Both sides are muted because somebody's connection is lost; until is performance.now() time. */
+  muted(reason: 'peer-lost' | 'self-lost', until: number): void;
+  unmuted(): void;
+  recording(running: boolean): void;
+  quality(level: number): void;
+  ended(reason: EndReason): void;
+  /** The server refused; code is one of its error codes. */
+  failed(code: string): void;
+}
+
+const qualityEveryMs = 3000;
+const sayAgainMs = 250;
+const retryDelaysMs = [0, 300, 700, 1500, 2000];
+const finalCodes = new Set(['resume-refused', 'room-refused', 'token-foreign']);
+const tokenCodes = new Set(['token-expired', 'token-used']);
+
+export class Session {
+  readonly people = new RemotePeers();
+  state: CallState = 'idle';
+  /** This side's id in the room. */
+  self = '';
+
+  readonly #tokens: RoomTokens;
+  readonly #local: LocalMedia;
+  readonly #events: SessionEvents;
+  readonly #negotiation: Negotiation;
+  readonly #meter = new QualityMeter();
+  #socket: Signalling | undefined;
+  #welcome: Welcome | undefined;
+  #lostAt = 0;
+  #attempt = 0;
+  #muteTimer: number | undefined;
+  #retryTimer: number | undefined;
+  #qualityTimer: number | undefined;
+  #stateTimer: number | undefined;
+  readonly #retryNow = (): void => {
+    if (this.state === 'reconnecting' && !this.#socket) void this.#connect();
+  };
+
+  constructor(tokens: RoomTokens, local: LocalMedia, events: SessionEvents) {
+    this.#tokens = tokens;
+    this.#local = local;
+    this.#events = events;
+    this.#negotiation = new Negotiation({
+      send: (message) => this.#socket?.send(message) ?? false,
+      connection: (state) => this.#connection(state),
+      restarted: () => this.#events.state('reconnecting'),
+    });
+    local.onTrack((kind, track) => void this.#negotiation.setTrack(kind, track));
+    local.onChange(() => this.#sayState());
+    window.addEventListener('online', this.#retryNow);
+  }
+
+  start(): void {
+    for (const kind of ['audio', 'video'] as const) void this.#negotiation.setTrack(kind, this.#local.track(kind));
+    this.#become('connecting');
+    void this.#connect();
+  }
+
+  /** Leaves for good and says so, so that nobody waits for a return. */
+  leave(): void {
+    this.#socket?.send({ t: 'bye' });
+    this.#finish('hang-up');
+  }
+
+  share(track: MediaStreamTrack | null): Promise<void> {
+    return this.#negotiation.share(track);
+  }
+
+  facts(): Promise<CallFacts> {
+    return readFacts(this.#negotiation.pc);
+  }
+
+  get over(): boolean {
+    return this.state === 'ended' || this.state === 'failed';
+  }
+
+  async #connect(): Promise<void> {
+    window.clearTimeout(this.#retryTimer);
+    const resume = this.#welcome?.resume;
+    try {
+      const token = await this.#tokens.take();
+      if (this.over) return;
+      this.#socket = new Signalling(token.url, { token: token.token, ...(resume !== undefined && { resume }) }, {
+        message: (message) => this.#receive(message),
+        lost: () => this.#socketLost(),
+      });
+    } catch (error) {
+      const code = error instanceof Error ? error.message : 'offline';
+      if (code === 'refused') this.#fail(code);
+      else this.#socketLost();
+    }
+  }
+
+  #receive(message: ServerMessage): void {
+    switch (message.t) {
+      case 'welcome': return this.#welcomed(message);
+      case 'answer': {
+        this.#negotiation.answer(message.sdp, message.neg);
+        return;
+      }
+      case 'candidate': return this.#negotiation.candidate(message);
+      case 'want': return this.#negotiation.want(message.audio, message.video);
+      case 'slots':
+        this.people.setSlots(message.slots);
+        return this.#peopleChanged();
+      case 'peer':
+        this.people.update(message);
+        return this.#peopleChanged();
+      case 'muted':
+        return this.#events.muted(message.reason, performance.now() + message.graceMs);
+      case 'unmuted': return this.#events.unmuted();
+      case 'recording': return this.#events.recording(message.state === 'running');
+      case 'quality': return this.#peerQuality(message.peer, message.level);
+      case 'token': return this.#tokens.keep(message.token, message.expires);
+      case 'ended': return this.#finish(message.reason);
+      case 'error': return this.#refused(message.code);
+      default: return;
+    }
+  }
+
+  #welcomed(welcome: Welcome): void {
+    const first = this.#welcome === undefined;
+    this.#welcome = welcome;
+    this.self = welcome.peer;
+    this.#attempt = 0;
+    this.#negotiation.configure(welcome.iceServers ?? [], welcome.policy === 'relay-only');
+    if (first) this.#negotiation.offer();
+    else this.#negotiation.resume();
+    this.people.replace(welcome.peers ?? []);
+    this.#peopleChanged();
+    this.#socket?.send({ t: 'renew' });
+    this.#backAgain();
+    this.#sayState();
+    this.#qualityTimer ??= window.setInterval(() => void this.#measure(), qualityEveryMs);
+  }
+
+  #backAgain(): void {
+    window.clearTimeout(this.#muteTimer);
+    this.#lostAt = 0;
+    this.#local.hold(false);
+    if (this.#negotiation.pc.connectionState === 'connected') this.#become('live');
+  }
+
+  #socketLost(): void {
+    this.#socket = undefined;
+    if (this.over) return;
+    const grace = this.#welcome?.graceMs ?? 30_000;
+    if (this.#lostAt === 0) {
+      this.#lostAt = performance.now();
+      const until = this.#lostAt + grace;
+      this.#become('reconnecting');
+      this.#muteTimer = window.setTimeout(() => {
+        this.#local.hold(true);
+        this.#events.muted('self-lost', until);
+      }, this.#welcome?.muteAfterMs ?? 3000);
+    }
+    if (performance.now() - this.#lostAt > grace) {
+      this.#finish('timeout');
+      return;
+    }
+    const delay = retryDelaysMs[Math.min(this.#attempt++, retryDelaysMs.length - 1)];
+    this.#retryTimer = window.setTimeout(() => void this.#connect(), delay);
+  }
+
+  #refused(code: string): void {
+    if (tokenCodes.has(code)) {
+      this.#tokens.forget(); // the socket closes next and the following attempt asks for a new one
+    } else if (code === 'resume-refused') {
+      this.#finish('timeout');
+    } else if (finalCodes.has(code)) {
+      this.#fail(code);
+    }
+  }
+
+  #connection(state: RTCPeerConnectionState): void {
+    if (this.over) return;
+    if (state === 'connected' && this.#socket) this.#become('live');
+    if (state === 'disconnected' || state === 'failed') this.#become('reconnecting');
+  }
+
+  #peopleChanged(): void {
+    this.people.attach((mid) => this.#negotiation.receiver(mid));
+    this.#events.people();
+  }
+
+  #peerQuality(id: string, value: number): void {
+    const peer = this.people.get(id);
+    if (!peer) return;
+    peer.quality = value;
+    this.#events.people();
+  }
+
+  /** Tells the others what is muted; several changes within a moment become one message. */
+  #sayState(): void {
+    window.clearTimeout(this.#stateTimer);
+    this.#stateTimer = window.setTimeout(() => {
+      this.#socket?.send({ t: 'state', mic: this.#local.live('audio'), camera: this.#local.live('video') });
+    }, this.state === 'live' ? sayAgainMs : 0);
+  }
+
+  async #measure(): Promise<void> {
+    const sample = await this.#meter.sample(this.#negotiation.pc);
+    if (this.over) return;
+    this.#events.quality(level(sample));
+    const { rttMs, lossPct, framesPerSecond } = sample;
+    this.#socket?.send({
+      t: 'stats', lossPct, ...(rttMs !== undefined && { rttMs }), ...(framesPerSecond !== undefined && { frames: framesPerSecond }),
+    });
+    if (this.#tokens.nearlyExpired()) this.#socket?.send({ t: 'renew' });
+  }
+
+  #become(state: CallState): void {
+    if (this.state === state || this.over) return;
+    this.state = state;
+    this.#events.state(state);
+  }
+
+  #fail(code: string): void {
+    this.#become('failed');
+    this.#release();
+    this.#events.failed(code);
+  }
+
+  #finish(reason: EndReason): void {
+    if (this.over) return;
+    this.#become('ended');
+    this.#release();
+    this.#events.ended(reason);
+  }
+
+  #release(): void {
+    [this.#muteTimer, this.#retryTimer, this.#stateTimer].forEach((timer) => window.clearTimeout(timer));
+    window.clearInterval(this.#qualityTimer);
+    window.removeEventListener('online', this.#retryNow);
+    this.#socket?.close();
+    this.#negotiation.close();
+    this.#local.stop();
+  }
+}
+
+export type { RemotePeer };
