@@ -1,0 +1,4 @@
+package web
+
+// patientViews lists the views of templates/patient.
+func patientViews() []View { return nil }

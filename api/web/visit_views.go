@@ -1,0 +1,4 @@
+package web
+
+// visitViews lists the views of templates/visit.
+func visitViews() []View { return nil }
