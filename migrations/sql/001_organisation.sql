@@ -30,7 +30,7 @@ create table staff (
   id                 uuid primary key,
   org_id             uuid not null references organisation,
   roles              text[] not null,
-  name_sealed        bytea not null,
+  name_sealed        bytea,               -- null until a sign-in tells it
   practitioner_sealed bytea,              -- "EHR name|Practitioner/id"
   practitioner_index bytea,
   subject_index      bytea,              -- issuer|sub of the identity provider

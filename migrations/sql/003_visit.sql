@@ -93,6 +93,7 @@ create table join_link (
   id           uuid primary key,
   org_id       uuid not null references organisation,
   visit_id     uuid not null references visit,
+  participant_id uuid not null references participant,
   kind         text not null,
   secret_hash  bytea not null,
   secret_sealed bytea,                   -- so that the scheduler can copy the link again while it is valid

@@ -33,7 +33,6 @@ create table session (
   acr          text not null default '',
   issuer_session text not null default '',
   created_at   timestamptz not null,
-  seen_at      timestamptz not null,
   expires_at   timestamptz not null,
   ended_at     timestamptz,
   constraint session_secret_once unique (secret_hash),
@@ -41,6 +40,15 @@ create table session (
   constraint session_staff_named check ((kind = 'staff') = (staff_id is not null)),
   constraint session_patient_bound check (kind = 'staff' or (visit_id is not null and participant_id is not null))
 );
+
+-- When a session was last used: apart from it and unguarded, because using a session is no event.
+create table session_activity (
+  session_id uuid primary key references session,
+  org_id     uuid not null references organisation,
+  seen_at    timestamptz not null
+);
+
+create index session_staff on session (staff_id) where ended_at is null;
 
 -- Tokens that an EHR gave for a clinician's launch. Sealed whole.
 create table ehr_grant (
@@ -64,9 +72,10 @@ create table room_token_use (
 );
 
 select guard('session'), guard('ehr_grant');
-select isolate('login_flow'), isolate('session'), isolate('ehr_grant'), isolate('room_token_use');
+select isolate('login_flow'), isolate('session'), isolate('session_activity'), isolate('ehr_grant'), isolate('room_token_use');
 grant select, insert, update, delete on login_flow, room_token_use to televisit_app;
-grant select, insert, update on session, ehr_grant to televisit_app;
+grant select, insert, update on session, session_activity, ehr_grant to televisit_app;
 
 ---- create above / drop below ----
-drop table room_token_use, ehr_grant, session, login_flow;
+drop table room_token_use, ehr_grant, session_activity, session, login_flow;
+drop function login_flow_org(bytea);

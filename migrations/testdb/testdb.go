@@ -18,6 +18,7 @@ import (
 
 	"github.com/televisit/televisit/migrations"
 	"github.com/televisit/televisit/migrations/pgchild"
+	"github.com/televisit/televisit/scheduling/job"
 )
 
 const (
@@ -121,6 +122,9 @@ func build(ctx context.Context, at string) error {
 	}
 	defer conn.Close(ctx)
 	if err := migrations.Up(ctx, conn); err != nil {
+		return err
+	}
+	if err := job.Migrate(ctx, at); err != nil {
 		return err
 	}
 	return migrations.SetAppPassword(ctx, conn, appPassword)
