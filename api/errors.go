@@ -1,0 +1,198 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/televisit/televisit/audit"
+	"github.com/televisit/televisit/identity"
+	"github.com/televisit/televisit/scheduling/visit"
+)
+
+// Problem is an error as it is told to whoever asked. Code is a short word; the pages hold a title and an advice for
+// each. Detail is a sentence that the domain offers, safe to show; it may be empty.
+type Problem struct {
+	Status  int
+	Code    string
+	Detail  string
+	Request string // the request's id, for the IT team
+}
+
+// plain is an error of the doors themselves.
+type plain struct {
+	status     int
+	code, text string
+}
+
+func (p *plain) Error() string { return p.text }
+func (p *plain) Code() string  { return p.code }
+
+// The errors that handlers use where the domain has none of its own.
+var (
+	ErrNotFound  error = &plain{http.StatusNotFound, "not-found", "there is nothing at this address"}
+	ErrGone      error = &plain{http.StatusGone, "gone", "this is no longer valid"}
+	ErrSignedOut error = &plain{http.StatusUnauthorized, "signed-out", "nobody is signed in"}
+	ErrOffline   error = &plain{http.StatusServiceUnavailable, "offline", "a system that is needed does not answer"}
+
+	errMethod  error = &plain{http.StatusMethodNotAllowed, "method", "this address does not take this method"}
+	errCSRF    error = &plain{http.StatusForbidden, "csrf", "the form does not belong to this session"}
+	errTooMany error = &plain{http.StatusTooManyRequests, "too-many", "too many attempts"}
+	errPanic   error = &plain{http.StatusInternalServerError, "internal", "a handler panicked"}
+)
+
+// Invalid is input that cannot be used. Field names the input; Sentence is shown and must not repeat it.
+type Invalid struct{ Field, Sentence string }
+
+func (i *Invalid) Error() string { return "the field " + i.Field + " cannot be used" }
+
+// Conflict wraps an error that means: somebody else was faster, or the state has moved on.
+type Conflict struct{ Err error }
+
+func (c *Conflict) Error() string { return c.Err.Error() }
+func (c *Conflict) Unwrap() error { return c.Err }
+
+// Statused is how an error of a lower package is given its status: the packages of the doors wrap with it.
+type Statused struct {
+	Status int
+	Err    error
+}
+
+func (s *Statused) Error() string { return s.Err.Error() }
+func (s *Statused) Unwrap() error { return s.Err }
+
+// ProblemOf is the error table.
+func ProblemOf(err error) Problem {
+	p := Problem{Status: http.StatusInternalServerError, Code: "internal"}
+	var (
+		door     *plain
+		invalid  *Invalid
+		denied   *identity.Denied
+		refused  *visit.Refused
+		conflict *Conflict
+		statused *Statused
+		tooLarge *http.MaxBytesError
+		safe     interface{ Safe() string }
+		coded    interface{ Code() string }
+	)
+	switch {
+	case errors.As(err, &tooLarge):
+		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}
+	case errors.As(err, &door):
+		p.Status = door.status
+	case errors.As(err, &invalid):
+		return Problem{Status: http.StatusBadRequest, Code: "invalid", Detail: invalid.Sentence}
+	case errors.As(err, &denied):
+		p.Status = http.StatusForbidden
+	case errors.As(err, &refused):
+		return Problem{Status: http.StatusConflict, Code: "not-now"}
+	case errors.As(err, &conflict):
+		p.Status, p.Code = http.StatusConflict, "conflict"
+	case errors.As(err, &statused):
+		p.Status, p.Code = statused.Status, "refused"
+	case errors.Is(err, context.DeadlineExceeded):
+		return Problem{Status: http.StatusServiceUnavailable, Code: "offline"}
+	default:
+		return p
+	}
+	if errors.As(err, &coded) {
+		p.Code = coded.Code()
+	}
+	if errors.As(err, &safe) {
+		p.Detail = safe.Safe()
+	}
+	return p
+}
+
+// Fail answers with err in the form of the route, and ends the chain.
+func Fail(c *gin.Context, err error) {
+	c.Abort()
+	e := engineOf(c)
+	if errors.Is(err, context.Canceled) && c.Request.Context().Err() != nil {
+		c.Status(499) // the caller left; nobody reads an answer
+		return
+	}
+	p := ProblemOf(err)
+	p.Request = RequestID(c)
+	level := slog.LevelInfo
+	if p.Status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	e.deps.Log.Log(c.Request.Context(), level, "a request failed", "code", p.Code, "status", p.Status, "cause", audit.Safe(err),
+		"route", c.FullPath(), "request_id", p.Request)
+	if p.Status == http.StatusTooManyRequests {
+		c.Header("Retry-After", "60")
+	}
+	switch answersOf(c) {
+	case FHIR:
+		c.Data(p.Status, "application/fhir+json; charset=utf-8", outcome(p))
+	case JSON:
+		c.JSON(p.Status, map[string]string{"error": p.Code, "message": p.Detail, "request": p.Request})
+	default:
+		if p.Status == http.StatusUnauthorized && c.Request.Method == http.MethodGet {
+			c.Redirect(http.StatusSeeOther, "/?next="+url.QueryEscape(c.Request.URL.Path))
+			return
+		}
+		e.deps.Pages.Problem(c, p)
+	}
+}
+
+// answersOf is the route's form, unless the caller is a script that asks for JSON.
+func answersOf(c *gin.Context) Answers {
+	route := routeOf(c)
+	switch {
+	case route.Answers == FHIR, strings.HasPrefix(c.Request.URL.Path, "/fhir/"):
+		return FHIR
+	case route.Answers == JSON, strings.HasPrefix(c.GetHeader("Accept"), "application/json"):
+		return JSON
+	}
+	return HTML
+}
+
+// outcome is a FHIR R4 OperationOutcome of one issue.
+func outcome(p Problem) []byte {
+	type issue struct {
+		Severity    string `json:"severity"`
+		Code        string `json:"code"`
+		Diagnostics string `json:"diagnostics,omitempty"`
+	}
+	body, err := json.Marshal(struct {
+		ResourceType string  `json:"resourceType"`
+		Issue        []issue `json:"issue"`
+	}{"OperationOutcome", []issue{{"error", issueType(p.Status), strings.TrimSpace(p.Detail + " [" + p.Code + ", request " + p.Request + "]")}}})
+	if err != nil {
+		return []byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"fatal","code":"exception"}]}`)
+	}
+	return body
+}
+
+// issueType is the code of http://hl7.org/fhir/issue-type that fits an HTTP status.
+func issueType(status int) string {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return "invalid"
+	case http.StatusUnauthorized:
+		return "login"
+	case http.StatusForbidden:
+		return "forbidden"
+	case http.StatusNotFound, http.StatusGone:
+		return "not-found"
+	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnsupportedMediaType:
+		return "not-supported"
+	case http.StatusConflict, http.StatusPreconditionFailed:
+		return "conflict"
+	case http.StatusRequestEntityTooLarge:
+		return "too-long"
+	case http.StatusTooManyRequests:
+		return "throttled"
+	case http.StatusServiceUnavailable:
+		return "transient"
+	}
+	return "exception"
+}
