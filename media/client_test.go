@@ -1,0 +1,319 @@
+package media_test
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
+	"github.com/pion/rtp"
+	"github.com/pion/webrtc/v4"
+
+	"github.com/televisit/televisit/media"
+)
+
+const patience = 15 * time.Second // a limit for what never happens, not a measure
+
+// client is a browser's part, played by pion: it offers, sends and receives.
+type client struct {
+	t           *testing.T
+	node        *media.Node
+	room        uuid.UUID
+	participant uuid.UUID
+	peer        *media.Peer
+	pc          *webrtc.PeerConnection
+	mic, camera *webrtc.TrackLocalStaticRTP
+	neg         int
+
+	mu       sync.Mutex
+	changed  chan struct{} // closed and replaced at each change
+	messages []media.Message
+	packets  map[string][]*rtp.Packet // by kind, as read
+	dropNext func(*rtp.Packet) bool
+	senders  []*webrtc.RTPSender
+	tracks   []*webrtc.TrackRemote
+	rtcp     []rtcp.Packet
+}
+
+func join(t *testing.T, node *media.Node, room uuid.UUID, role string, change ...func(*media.Join)) *client {
+	t.Helper()
+	c := &client{
+		t: t, node: node, room: room, participant: uuid.New(),
+		changed: make(chan struct{}), packets: map[string][]*rtp.Packet{},
+	}
+	j := media.Join{
+		Room: room, Participant: c.participant, Role: role, Publish: true, Subscribe: true,
+		Host: role == media.RoleClinician, Send: c.take,
+	}
+	for _, f := range change {
+		f(&j)
+	}
+	c.participant = j.Participant
+	peer, err := node.Join(t.Context(), j)
+	if err != nil {
+		t.Fatalf("join: %v", err)
+	}
+	c.peer = peer
+	return c
+}
+
+// take is the signalling sink. Messages go through JSON, as on the wire.
+func (c *client) take(m media.Message) bool {
+	raw, err := json.Marshal(m)
+	if err != nil {
+		c.t.Errorf("marshal %s: %v", m.Type, err)
+		return true
+	}
+	parsed, err := media.ParseServer(raw)
+	if err != nil {
+		c.t.Errorf("message %s cannot be read: %v", raw, err)
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.messages = append(c.messages, parsed)
+	c.notify()
+	return true
+}
+
+func (c *client) notify() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
+// until waits for a condition on what the client has got.
+func (c *client) until(what string, condition func() bool) {
+	c.t.Helper()
+	deadline := time.After(patience)
+	for {
+		c.mu.Lock()
+		ok, changed := condition(), c.changed
+		c.mu.Unlock()
+		if ok {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline:
+			c.t.Fatalf("%s: gave up waiting for %s; messages: %s", c.participant, what, c.seen())
+		}
+	}
+}
+
+func (c *client) seen() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	text := ""
+	for _, m := range c.messages {
+		text += m.Type + "(" + m.State + m.Reason + ") "
+	}
+	return text
+}
+
+// message waits for a message that fits.
+func (c *client) message(kind string, fits func(media.Message) bool) media.Message {
+	c.t.Helper()
+	var found media.Message
+	c.until(kind, func() bool {
+		for _, m := range c.messages {
+			if m.Type == kind && (fits == nil || fits(m)) {
+				found = m
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// dial makes the PeerConnection, with a camera and a mic, and connects it.
+func (c *client) dial(settings ...func(*webrtc.SettingEngine)) {
+	c.t.Helper()
+	engine := &webrtc.MediaEngine{}
+	if err := engine.RegisterDefaultCodecs(); err != nil {
+		c.t.Fatal(err)
+	}
+	se := webrtc.SettingEngine{}
+	se.SetIncludeLoopbackCandidate(true)
+	se.SetICEMulticastDNSMode(1)
+	for _, f := range settings {
+		f(&se)
+	}
+	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(se),
+		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+	pc, err := api.NewPeerConnection(webrtc.Configuration{})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.pc = pc
+	c.t.Cleanup(func() { _ = pc.GracefulClose() })
+	c.mic = c.track(webrtc.MimeTypeOpus, "mic")
+	c.camera = c.track(webrtc.MimeTypeVP8, "camera")
+	for _, track := range []*webrtc.TrackLocalStaticRTP{c.mic, c.camera} {
+		sender, err := pc.AddTrack(track)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		c.senders = append(c.senders, sender)
+		go c.readSender(sender)
+	}
+	pc.OnTrack(c.readTrack)
+	c.offer(nil)
+	connected := make(chan struct{})
+	var once sync.Once
+	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
+		if s == webrtc.PeerConnectionStateConnected {
+			once.Do(func() { close(connected) })
+		}
+	})
+	if pc.ConnectionState() == webrtc.PeerConnectionStateConnected {
+		return
+	}
+	select {
+	case <-connected:
+	case <-time.After(patience):
+		c.t.Fatal("media did not connect")
+	}
+}
+
+func (c *client) track(mime, id string) *webrtc.TrackLocalStaticRTP {
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: mime}, id, c.participant.String())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return track
+}
+
+// offer makes an offer and applies the answer.
+func (c *client) offer(options *webrtc.OfferOptions, tracks ...media.Track) {
+	c.t.Helper()
+	offer, err := c.pc.CreateOffer(options)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	gathered := webrtc.GatheringCompletePromise(c.pc)
+	if err := c.pc.SetLocalDescription(offer); err != nil {
+		c.t.Fatal(err)
+	}
+	<-gathered
+	c.neg++
+	m := media.Message{Type: media.TypeOffer, SDP: c.pc.LocalDescription().SDP, Negotiation: c.neg, Tracks: tracks}
+	if err := c.peer.Handle(m); err != nil {
+		c.t.Fatalf("offer: %v", err)
+	}
+	answer := c.message(media.TypeAnswer, func(m media.Message) bool { return m.Negotiation == c.neg })
+	err = c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+func (c *client) readSender(s *webrtc.RTPSender) {
+	for {
+		packets, _, err := s.ReadRTCP()
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		c.rtcp = append(c.rtcp, packets...)
+		c.notify()
+		c.mu.Unlock()
+	}
+}
+
+func (c *client) readTrack(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	c.mu.Lock()
+	c.tracks = append(c.tracks, track)
+	c.mu.Unlock()
+	for {
+		p, _, err := track.ReadRTP()
+		if err != nil {
+			return
+		}
+		c.mu.Lock()
+		if c.dropNext == nil || !c.dropNext(p) {
+			c.packets[track.Kind().String()] = append(c.packets[track.Kind().String()], p)
+			c.notify()
+		}
+		c.mu.Unlock()
+	}
+}
+
+// got returns a copy of the packets of a kind.
+func (c *client) got(kind string) []*rtp.Packet {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]*rtp.Packet(nil), c.packets[kind]...)
+}
+
+// talker sends numbered audio and video until stopped. Its payloads carry the
+// sender and a counter, so that a receiver knows whose and which it got.
+type talker struct {
+	stop, done chan struct{}
+}
+
+func (c *client) talk() *talker {
+	k := &talker{stop: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(k.done)
+		ticker := time.NewTicker(10 * time.Millisecond)
+		defer ticker.Stop()
+		for i := uint32(0); ; i++ {
+			select {
+			case <-k.stop:
+				return
+			case <-ticker.C:
+				c.sendAudio(i)
+				c.sendVideo(i, i%10 == 0)
+			}
+		}
+	}()
+	c.t.Cleanup(k.end)
+	return k
+}
+
+func (k *talker) end() {
+	select {
+	case <-k.stop:
+	default:
+		close(k.stop)
+	}
+	<-k.done
+}
+
+func (c *client) sendAudio(i uint32) {
+	c.send(c.mic, i, 960, c.stamp(i))
+}
+
+func (c *client) sendVideo(i uint32, key bool) {
+	frame := byte(1) // VP8: 0 in the lowest bit is a key frame
+	if key {
+		frame = 0
+	}
+	descriptor := []byte{0x90, 0x80, 0x80 | byte(i>>8)&0x7f, byte(i), frame}
+	c.send(c.camera, i, 3000, append(descriptor, c.stamp(i)...))
+}
+
+func (c *client) send(track *webrtc.TrackLocalStaticRTP, i, step uint32, payload []byte) {
+	_ = track.WriteRTP(&rtp.Packet{
+		Header:  rtp.Header{Version: 2, Marker: true, SequenceNumber: uint16(60000 + i), Timestamp: i * step},
+		Payload: payload,
+	})
+}
+
+func (c *client) stamp(i uint32) []byte {
+	return binary.BigEndian.AppendUint32(append([]byte(nil), c.participant[:]...), i)
+}
+
+// unstamp reads whose packet it is and its counter.
+func unstamp(kind string, p *rtp.Packet) (uuid.UUID, uint32) {
+	payload := p.Payload
+	if kind == "video" {
+		payload = payload[5:]
+	}
+	return uuid.UUID(payload[:16]), binary.BigEndian.Uint32(payload[16:20])
+}
