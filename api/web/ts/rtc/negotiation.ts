@@ -90,11 +90,21 @@ export class Negotiation {
     });
   }
 
-  /** Makes room for more people or a screen: as many further receiving sections as the server asks for. */
+  /** Makes room for more people or a screen: so many receiving sections of each kind in all. */
   want(audio: number, video: number): void {
-    for (let i = 0; i < audio; i++) this.pc.addTransceiver('audio', { direction: 'recvonly' });
-    for (let i = 0; i < video; i++) this.pc.addTransceiver('video', { direction: 'recvonly' });
-    this.offer();
+    let added = false;
+    for (const [kind, total] of [['audio', audio], ['video', video]] as const) {
+      for (let have = this.#receiving(kind); have < total; have++) {
+        this.pc.addTransceiver(kind, { direction: 'recvonly' });
+        added = true;
+      }
+    }
+    if (added) this.offer();
+  }
+
+  #receiving(kind: Kind): number {
+    return this.pc.getTransceivers()
+      .filter((t) => t.receiver.track.kind === kind && (t.direction === 'sendrecv' || t.direction === 'recvonly')).length;
   }
 
   async setTrack(kind: Kind, track: MediaStreamTrack | null): Promise<void> {
