@@ -122,11 +122,12 @@ func (n *Node) Join(ctx context.Context, join Join) (*Peer, error) {
 
 // Resume is a participant coming back on a new socket.
 type Resume struct {
-	Room       uuid.UUID
-	Secret     string // of the newest welcome
-	ICEServers []ICEServer
-	Policy     string
-	Send       func(Message) bool
+	Room        uuid.UUID
+	Participant uuid.UUID // as the new socket's token says
+	Secret      string    // of the newest welcome
+	ICEServers  []ICEServer
+	Policy      string
+	Send        func(Message) bool
 }
 
 // Resume gives a lost participant its new socket: the same Peer, the same

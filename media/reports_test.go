@@ -26,11 +26,13 @@ func (r *reports) add(what string) {
 	r.changed = make(chan struct{})
 }
 
-func (r *reports) Joined(_, p uuid.UUID, _ time.Time)           { r.add("joined " + p.String()) }
-func (r *reports) Lost(_, p uuid.UUID, _ time.Time)             { r.add("lost " + p.String()) }
-func (r *reports) Resumed(_, p uuid.UUID, _ time.Time)          { r.add("resumed " + p.String()) }
-func (r *reports) Left(_, p uuid.UUID, why string, _ time.Time) { r.add("left " + p.String() + " " + why) }
-func (r *reports) Empty(_ uuid.UUID, why string, _ time.Time)   { r.add("empty " + why) }
+func (r *reports) Joined(_, p uuid.UUID, _ time.Time)  { r.add("joined " + p.String()) }
+func (r *reports) Lost(_, p uuid.UUID, _ time.Time)    { r.add("lost " + p.String()) }
+func (r *reports) Resumed(_, p uuid.UUID, _ time.Time) { r.add("resumed " + p.String()) }
+func (r *reports) Left(_, p uuid.UUID, why string, _ time.Time) {
+	r.add("left " + p.String() + " " + why)
+}
+func (r *reports) Empty(_ uuid.UUID, why string, _ time.Time) { r.add("empty " + why) }
 func (r *reports) StreamStarted(_, p, _ uuid.UUID, kind string, _ time.Time) {
 	r.add("stream " + p.String() + " " + kind)
 }

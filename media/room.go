@@ -129,7 +129,8 @@ func (r *room) welcome(p *Peer, servers []ICEServer, policy string) {
 
 func (r *room) resume(resume Resume) *Peer {
 	for _, p := range r.peers {
-		if subtle.ConstantTimeCompare([]byte(p.secret), []byte(resume.Secret)) != 1 {
+		if p.join.Participant != resume.Participant ||
+			subtle.ConstantTimeCompare([]byte(p.secret), []byte(resume.Secret)) != 1 {
 			continue
 		}
 		if p.socketLostAt.IsZero() {
