@@ -41,6 +41,13 @@ func Appointment(v Visit) []byte {
 			a.CancelationReason = &r4.CodeableConcept{Text: reason}
 		}
 	}
+	if a.Start == nil || a.End == nil {
+		a.Start, a.End = nil, nil
+		if a.Status != r4.AppointmentStatusCancelled {
+			a.Status = r4.AppointmentStatusProposed
+			a.CancelationReason = nil
+		}
+	}
 	return encode(a)
 }
 
