@@ -66,5 +66,6 @@ Object.assign(window, {
   },
 });
 
+window.addEventListener('pagehide', () => session.leave());
 session.start();
 void local.open();
