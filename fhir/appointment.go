@@ -37,8 +37,8 @@ func Appointment(v Visit) []byte {
 		a.MinutesDuration = &minutes
 	}
 	if status == r4.AppointmentStatusCancelled || status == r4.AppointmentStatusNoshow {
-		if reason := str(v.EndReason.Reveal()); reason != nil {
-			a.CancelationReason = &r4.CodeableConcept{Text: reason}
+		if token(v.EndReason) != nil {
+			a.CancelationReason = ptr(cancelReason(v.EndReason))
 		}
 	}
 	if a.Start == nil || a.End == nil {
@@ -49,6 +49,15 @@ func Appointment(v Visit) []byte {
 		}
 	}
 	return encode(a)
+}
+
+// cancelReason is a code of R4's list, or of our own where it is none of those.
+func cancelReason(code string) r4.CodeableConcept {
+	display, known := map[string]string{"pat": "Patient", "prov": "Provider", "maint": "Equipment Maintenance/Repair", "meds-inc": "Prep/Med Incomplete", "other": "Other"}[code]
+	if known {
+		return concept(systemCancelReason, code, display, "")
+	}
+	return concept(SystemBase+"CodeSystem/end-reason", code, "", "")
 }
 
 // AppointmentStatus is the R4 code of a stage. Once the call has begun the Appointment is fulfilled and the Encounter

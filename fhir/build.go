@@ -26,6 +26,7 @@ const (
 	systemSHA256       = SystemBase + "NamingSystem/sha256"
 	systemActCode      = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 	systemParticipant  = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+	systemCancelReason = "http://terminology.hl7.org/CodeSystem/appointment-cancellation-reason"
 	systemSNOMED       = "http://snomed.info/sct"
 	systemLOINC        = "http://loinc.org"
 	dataAbsentReason   = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"

@@ -97,7 +97,7 @@ func (anyVisit) Generate(r *rand.Rand, size int) reflect.Value {
 	stages := []visit.Stage{visit.Booked, visit.Arrived, visit.InCall, visit.Ended, visit.Cancelled, visit.NoShow, "", "x\x00"}
 	at := func() time.Time { return time.Unix(r.Int63n(1<<40)-1<<39, r.Int63n(1e9)) }
 	v := fhir.Visit{
-		Identifiers: []uuid.UUID{uuid.New()}, Stage: stages[r.Intn(len(stages))], Type: text().Reveal(), Reason: text(), EndReason: text(),
+		Identifiers: []uuid.UUID{uuid.New()}, Stage: stages[r.Intn(len(stages))], Type: text().Reveal(), Reason: text(), EndReason: text().Reveal(),
 		Patient: text(), Clinician: text(), Organization: text(), Appointment: text(), StartsAt: at(), EndsAt: at(), StartedAt: at(), EndedAt: at(), CreatedAt: at(),
 	}
 	for range r.Intn(6) {

@@ -52,7 +52,7 @@ func OverlayAppointment(sent, own []byte) ([]byte, error) {
 	if _, sent := theirs["minutesDuration"]; sent {
 		theirs.take(ours, "minutesDuration")
 	}
-	if _, given := ours["cancelationReason"]; given || !cancelled(ours.text("status")) { // app-4
+	if _, sent := theirs["cancelationReason"]; !sent || !cancelled(ours.text("status")) { // app-4
 		theirs.take(ours, "cancelationReason")
 	}
 	if _, sent := theirs["created"]; !sent {

@@ -18,7 +18,7 @@ type AppointmentRequest struct {
 	Patient      phi.Text  // reference as sent
 	Practitioner phi.Text  // reference as sent
 	Reason       phi.Text
-	CancelReason phi.Text
+	CancelReason string // code of appointment-cancellation-reason, or ""
 	VisitType    string
 }
 
@@ -110,7 +110,7 @@ func (in appointmentJSON) check() (AppointmentRequest, error) {
 	out.Start, out.End = in.times(&bad)
 	in.actors(&out, &bad)
 	if in.CancelationReason != nil {
-		out.CancelReason = phi.NewText(in.CancelationReason.words())
+		out.CancelReason = in.CancelationReason.code(systemCancelReason)
 		if !cancelled(in.Status) {
 			bad.add("invariant", "Appointment.cancelationReason", "app-4: a reason for cancelling needs the status cancelled or noshow")
 		}
@@ -203,10 +203,17 @@ func (in appointmentJSON) reason() string {
 
 func (in appointmentJSON) visitType() string {
 	for _, c := range in.ServiceType {
-		for _, code := range c.Coding {
-			if code.System == systemVisitType {
-				return code.Code
-			}
+		if code := c.code(systemVisitType); code != "" {
+			return code
+		}
+	}
+	return ""
+}
+
+func (c conceptJSON) code(system string) string {
+	for _, code := range c.Coding {
+		if code.System == system {
+			return code.Code
 		}
 	}
 	return ""

@@ -25,7 +25,7 @@ type Visit struct {
 	CreatedAt    time.Time
 	Type         string   // our code of the kind of visit
 	Reason       phi.Text // why the patient comes
-	EndReason    phi.Text // why it was cancelled or missed
+	EndReason    string   // code of appointment-cancellation-reason
 	Patient      phi.Text // reference
 	Clinician    phi.Text // reference
 	Organization phi.Text // reference, optional
