@@ -11,6 +11,7 @@ create table visit (
   visit_type      text not null default 'video',
   media_policy    text not null default 'sfu',
   interpreter     text not null default '',
+  language        text not null default 'en',      -- the patient's, as a BCP 47 tag
   reason_sealed   bytea,
   stage           text not null,
   note            text not null,
@@ -19,7 +20,7 @@ create table visit (
   arrived_at      timestamptz,
   started_at      timestamptz,
   ended_at        timestamptz,
-  end_reason      text not null default '',
+  end_reason      text not null default '',        -- a code, never a text
   device_check    jsonb not null default '{}',   -- {"camera":"ok|denied|skipped","microphone":..,"speaker":..,"network":..}
   ehr             text not null,
   appointment_sealed bytea,                       -- "Appointment/id" at the EHR
@@ -50,6 +51,8 @@ create table visit (
 );
 create index visit_worklist on visit (org_id, clinician_id, starts_at);
 create index visit_patient on visit (org_id, patient_id, starts_at);
+create index visit_open_calls on visit (org_id) where stage = 'in-call';
+create index visit_unfinished on visit (org_id, clinician_id) where stage = 'ended' and (note in ('none','draft') or delivery in ('due','sent','rejected'));
 create unique index visit_appointment on visit (org_id, ehr, appointment_index) where appointment_index is not null;
 
 -- Each stage held and since when: Encounter.statusHistory is made of these.

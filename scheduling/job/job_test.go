@@ -212,7 +212,9 @@ func TestPanicIsAFailureAndKeepsNoValue(t *testing.T) {
 
 func TestGivenUpIsNotTriedAgain(t *testing.T) {
 	f := open(t)
-	f.Handle(job.Deliver, func(context.Context, uuid.UUID, uuid.UUID, job.Attempt) error { return job.GiveUp(errors.New("refused")) })
+	f.Handle(job.Deliver, func(context.Context, uuid.UUID, uuid.UUID, job.Attempt) error {
+		return job.GiveUp(errors.New("refused"))
+	})
 	f.start(t)
 	_, id := f.enqueue(t, job.Deliver, true)
 	f.awaitState(t, id, "cancelled")
