@@ -35,6 +35,7 @@ func functions(lang string, texts *Texts, assets *Assets) template.FuncMap {
 		"minutes":  func(d time.Duration) int { return int(d / time.Minute) },
 		"add":      func(a, b int) int { return a + b },
 		"icon":     icon,
+		"row":      func(f Frame, r WorklistRow) rowFrame { return rowFrame{CSRF: f.CSRF, Row: r} },
 	}
 }
 
@@ -70,4 +71,10 @@ func clockDuration(d time.Duration) string {
 		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
 	}
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
+}
+
+// rowFrame is a row of the worklist and what its forms need.
+type rowFrame struct {
+	CSRF string
+	Row  WorklistRow
 }

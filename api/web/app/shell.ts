@@ -18,3 +18,4 @@ document.addEventListener("keydown", (event) => {
     menu.querySelector("summary")?.focus();
   }
 });
+document.querySelector("[data-print]")?.addEventListener("click", () => window.print());
