@@ -1,0 +1,4 @@
+package main
+
+// callScenes shows the visit's workspace and the patient's pages.
+func callScenes() []scene { return nil }
