@@ -104,10 +104,10 @@ func (n *Node) newSettings(l *link) (webrtc.SettingEngine, error) {
 		}
 		return &rtcpSink{link: l, ssrc: ssrc}
 	}
-	s.SetICEUDPMux(seenMux{n.ports, &l.seen, n.cfg.Now})
+	s.SetICEUDPMux(peerUDP{n.ports.udp, &l.heard})
 	networks := []webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6}
 	if n.ports.tcp != nil {
-		s.SetICETCPMux(seenTCPMux{n.ports, &l.seen, n.cfg.Now})
+		s.SetICETCPMux(peerTCP{n.ports.tcp, &l.heard})
 		networks = append(networks, webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6)
 	}
 	s.SetNetworkTypes(networks)

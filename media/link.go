@@ -23,13 +23,16 @@ type link struct {
 	fingerprint string
 	ssrc        uint32 // ours, as sender of RTCP
 
-	seen      atomic.Int64 // when anything last arrived, Unix nanoseconds; 0 = never
+	heard     atomic.Uint64 // datagrams that arrived, of any kind
 	connected atomic.Bool
 	rtt       atomic.Int64 // nanoseconds, by ICE
 	table     atomic.Pointer[mediaTable]
 	pubs      atomic.Pointer[map[string]*publication] // by mid
 	feedback  feedback                                // SRTP goroutine only
 	down      downlink
+
+	heardBefore uint64 // the room's goroutine owns this and the next
+	heardAt     time.Time
 
 	mu     sync.Mutex
 	slots  []*slot // all slots of this link, by order of mid
@@ -49,7 +52,6 @@ func (n *Node) newLink(p *Peer, fingerprint string) (*link, error) {
 	pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
 		if state == webrtc.PeerConnectionStateConnected {
 			l.connected.Store(true)
-			l.seen.Store(n.cfg.Now().UnixNano())
 			p.room.post(func() { p.room.linkConnected(l) })
 		}
 	})
@@ -66,13 +68,17 @@ func (l *link) send(packets ...rtcp.Packet) {
 	}
 }
 
-// silentFor is how long nothing has arrived, once something had.
+// silentFor is how long nothing has arrived, once the link was connected. The
+// room calls it at each tick; so it knows the time to a tick, and the path of
+// a packet needs no clock for it.
 func (l *link) silentFor(now time.Time) time.Duration {
-	seen := l.seen.Load()
-	if seen == 0 || !l.connected.Load() {
+	if !l.connected.Load() {
 		return 0
 	}
-	return now.Sub(time.Unix(0, seen))
+	if heard := l.heard.Load(); heard != l.heardBefore || l.heardAt.IsZero() {
+		l.heardBefore, l.heardAt = heard, now
+	}
+	return now.Sub(l.heardAt)
 }
 
 // rtpSink is the end of pion's receiving side for one SSRC. Write is called

@@ -96,7 +96,7 @@ func (n *Node) Close() {
 
 // UDPAddr is the address that the UDP port is bound to.
 func (n *Node) UDPAddr() netip.AddrPort {
-	addr, _ := n.ports.conn.LocalAddr().(*net.UDPAddr)
+	addr, _ := n.ports.udp.socket.LocalAddr().(*net.UDPAddr)
 	return addr.AddrPort()
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
-	"time"
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/logging"
@@ -14,46 +13,42 @@ const tcpWriteBuffer = 256 << 10 // a TCP client that falls further behind loses
 
 // ports are the sockets that all peers of a node share.
 type ports struct {
-	conn       *net.UDPConn
-	udp        *ice.UDPMuxDefault
+	udp        *udpMux
 	tcp        *ice.TCPMuxDefault // nil without ICE-TCP
-	addresses  []net.Addr         // where clients are told to send
 	rcvBuf     int
 	pionLogger logging.LoggerFactory
 }
 
 func openPorts(c Config) (*ports, error) {
-	udpAddr, err := net.ResolveUDPAddr("udp", c.UDPAddr)
+	address, err := net.ResolveUDPAddr("udp", c.UDPAddr)
 	if err != nil {
 		return nil, fmt.Errorf("media: UDP address: %w", err)
 	}
-	conn, err := net.ListenUDP("udp", udpAddr)
+	socket, err := net.ListenUDP("udp", address)
 	if err != nil {
 		return nil, fmt.Errorf("media: UDP port: %w", err)
 	}
-	p := &ports{conn: conn, pionLogger: pionLoggers{c.Log}}
-	p.rcvBuf, err = growReceiveBuffer(conn, c.RcvBuf)
+	p := &ports{pionLogger: pionLoggers{c.Log}}
+	p.rcvBuf, err = growReceiveBuffer(socket, c.RcvBuf)
 	if err != nil {
-		_ = conn.Close()
+		_ = socket.Close()
 		return nil, fmt.Errorf("media: UDP receive buffer: %w", err)
 	}
 	if p.rcvBuf < minRcvBuf {
 		c.Log.Warn("media: small UDP receive buffer, packets may be lost under load; raise net.core.rmem_max",
 			"bytes", p.rcvBuf, "wanted", c.RcvBuf)
 	}
-	_ = conn.SetWriteBuffer(minRcvBuf)
-	p.udp = ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn, Logger: p.pionLogger.NewLogger("ice")})
-	for _, addr := range p.udp.GetListenAddresses() {
-		if udp, ok := addr.(*net.UDPAddr); ok && (c.IncludeLoopback || !udp.IP.IsLoopback()) {
-			p.addresses = append(p.addresses, addr)
-		}
+	_ = socket.SetWriteBuffer(minRcvBuf)
+	if p.udp, err = startUDPMux(socket, c.IncludeLoopback); err != nil {
+		_ = socket.Close()
+		return nil, err
 	}
 	if c.TCPAddr == "" {
 		return p, nil
 	}
 	listener, err := net.Listen("tcp", c.TCPAddr)
 	if err != nil {
-		_ = p.udp.Close()
+		p.close()
 		return nil, fmt.Errorf("media: TCP port: %w", err)
 	}
 	p.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{
@@ -70,48 +65,46 @@ func (p *ports) close() {
 	_ = p.udp.Close()
 }
 
-// seenMux gives one peer's ICE agent its share of the UDP port and notes when
-// anything arrived from that peer: media, RTCP or STUN.
-type seenMux struct {
-	*ports
-	seen *atomic.Int64
-	now  func() time.Time
+// peerUDP gives one peer's ICE agent its share of the UDP port. heard counts
+// whatever arrives from that peer: media, RTCP or STUN.
+type peerUDP struct {
+	*udpMux
+	heard *atomic.Uint64
 }
 
-func (m seenMux) Close() error                      { return nil } // the node's, not the peer's
-func (m seenMux) GetListenAddresses() []net.Addr    { return m.addresses }
-func (m seenMux) RemoveConnByUfrag(fragment string) { m.udp.RemoveConnByUfrag(fragment) }
+func (m peerUDP) Close() error { return nil } // the node's, not the peer's
 
-func (m seenMux) GetConn(fragment string, addr net.Addr) (net.PacketConn, error) {
-	local := addr
-	if udp, ok := m.conn.LocalAddr().(*net.UDPAddr); ok && !udp.IP.IsUnspecified() {
-		local = udp
-	}
-	conn, err := m.udp.GetConn(fragment, local)
+func (m peerUDP) GetConn(fragment string, addr net.Addr) (net.PacketConn, error) {
+	return m.share(fragment, addr, m.heard)
+}
+
+// peerTCP is peerUDP for ICE-TCP.
+type peerTCP struct {
+	mux   *ice.TCPMuxDefault
+	heard *atomic.Uint64
+}
+
+func (m peerTCP) Close() error                      { return nil }
+func (m peerTCP) RemoveConnByUfrag(fragment string) { m.mux.RemoveConnByUfrag(fragment) }
+func (m peerTCP) LocalAddr() net.Addr               { return m.mux.LocalAddr() }
+
+func (m peerTCP) GetConnByUfrag(fragment string, isIPv6 bool, local net.IP) (net.PacketConn, error) {
+	conn, err := m.mux.GetConnByUfrag(fragment, isIPv6, local)
 	if err != nil {
 		return nil, err
 	}
-	if fast, ok := conn.(ice.AddrPortReaderWriter); ok {
-		return &seenFastConn{seenConn{conn, m.seen, m.now}, fast}, nil
-	}
-	return &seenConn{conn, m.seen, m.now}, nil
+	return &heardConn{conn, m.heard}, nil
 }
 
-// seenTCPMux is seenMux for ICE-TCP.
-type seenTCPMux struct {
-	*ports
-	seen *atomic.Int64
-	now  func() time.Time
+type heardConn struct {
+	net.PacketConn
+	heard *atomic.Uint64
 }
 
-func (m seenTCPMux) Close() error                      { return nil }
-func (m seenTCPMux) RemoveConnByUfrag(fragment string) { m.tcp.RemoveConnByUfrag(fragment) }
-func (m seenTCPMux) LocalAddr() net.Addr               { return m.tcp.LocalAddr() }
-
-func (m seenTCPMux) GetConnByUfrag(fragment string, isIPv6 bool, local net.IP) (net.PacketConn, error) {
-	conn, err := m.tcp.GetConnByUfrag(fragment, isIPv6, local)
-	if err != nil {
-		return nil, err
+func (c *heardConn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, addr, err := c.PacketConn.ReadFrom(b)
+	if err == nil {
+		c.heard.Add(1)
 	}
-	return &seenConn{conn, m.seen, m.now}, nil
+	return n, addr, err
 }

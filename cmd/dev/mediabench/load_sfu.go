@@ -217,7 +217,7 @@ func (o *outgoing) send(size int, marker bool) {
 func (v *visitor) audio(stamp []byte) {
 	copy(v.mic.payload[:], stamp)
 	v.mic.header.Timestamp += 960
-	v.mic.send(audioSize, true)
+	v.mic.send(audioSize, false)
 }
 
 // video writes one packet of a frame: descriptor, the frame's first byte
