@@ -259,7 +259,7 @@ func TestSearch(t *testing.T) {
 		{"Appointment?practitioner=prac-osei&date=lt2000-01-01", 0},
 		{"Appointment?actor:Practitioner=prac-osei", 5},
 		{"Slot?schedule=Schedule/schedule-osei&status=free", 45},
-		{"Condition?patient=pat-0004&clinical-status=active", 3},
+		{"Condition?patient=pat-0002&clinical-status=active", 3},
 		{"PractitionerRole?practitioner=prac-haddad", 1},
 		{"Schedule?actor=Practitioner/prac-osei", 1},
 	}

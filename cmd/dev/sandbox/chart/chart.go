@@ -81,8 +81,8 @@ func New(c Config) (*UI, error) {
 
 func (u *UI) funcs() template.FuncMap {
 	return template.FuncMap{
-		"visits": func(visits []visit, apps []App, named, dated bool) visitList {
-			return visitList{visits, apps, named, dated}
+		"visits": func(visits []visit, apps []App, named, dated, others bool) visitList {
+			return visitList{visits, apps, named, dated, others}
 		},
 		"clock": func(t time.Time) string { return t.In(u.config.Zone).Format("15:04") },
 		"day":   func(t time.Time) string { return t.In(u.config.Zone).Format("Mon 2 Jan 2006") },
@@ -90,11 +90,12 @@ func (u *UI) funcs() template.FuncMap {
 	}
 }
 
-// visitList is a list of visits as the template wants it: Named shows the patient, Dated the day.
+// visitList is a list of visits as the template wants it: Named shows the patient, Dated the day,
+// Others the clinician beside a named patient.
 type visitList struct {
-	Visits       []visit
-	Apps         []App
-	Named, Dated bool
+	Visits               []visit
+	Apps                 []App
+	Named, Dated, Others bool
 }
 
 func (u *UI) routes() http.Handler {

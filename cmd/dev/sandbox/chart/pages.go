@@ -76,23 +76,32 @@ func (u *UI) patient(w http.ResponseWriter, r *http.Request) {
 	data.Allergies = u.lines("AllergyIntolerance", of(), func(a map[string]any) line {
 		return line{label(a, "code"), label(a, "reaction", "manifestation"), first(a, "criticality") + " criticality"}
 	})
-	data.Encounters = u.lines("Encounter", of(), encounterLine)
+	data.Encounters = u.lines("Encounter", of(), u.encounterLine)
 	for _, document := range u.query("DocumentReference", of()) {
 		data.Documents = append(data.Documents, documentOf(document))
 	}
 	u.render(w, r, http.StatusOK, "chart", data.Patient.Name, data)
 }
 
-func encounterLine(e map[string]any) line {
+func (u *UI) encounterLine(e map[string]any) line {
 	title := label(e, "type")
 	if title == "" {
 		title = "Encounter, class " + first(e, "class", "code")
 	}
-	detail := first(e, "period", "start")
+	detail := u.moment(first(e, "period", "start"))
 	if end := first(e, "period", "end"); end != "" {
-		detail += " to " + end
+		detail += " to " + u.moment(end)
 	}
 	return line{title, detail, first(e, "status")}
+}
+
+// moment shows an instant in the hospital's time; what is not an instant stays as it is.
+func (u *UI) moment(text string) string {
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return text
+	}
+	return at.In(u.config.Zone).Format("2 Jan 2006, 15:04")
 }
 
 type documentData struct {

@@ -93,7 +93,7 @@ func problemsFor(i, years int) []problem {
 			fit = append(fit, p)
 		}
 	}
-	for n := range min(i%4, len(fit)) {
+	for n := range min((i+2)%4, len(fit)) {
 		out = append(out, fit[(i*5+n)%len(fit)])
 	}
 	return out
