@@ -74,6 +74,9 @@ func New(c Config, d Deps) (*SSO, error) {
 	if _, err := secureURL(c.Origin); err != nil {
 		return nil, fmt.Errorf("sso: origin: %w", err)
 	}
+	if c.Home == uuid.Nil {
+		return nil, errors.New("sso: name the organisation whose trail receives what belongs to none")
+	}
 	if c.Keys == nil || c.HTTP == nil || d.DB == nil || d.Keyring == nil || d.Now == nil || d.Log == nil {
 		return nil, errors.New("sso: a part is missing")
 	}
@@ -133,7 +136,7 @@ func providerPeer(o Provider) (*peer, error) {
 }
 
 // JWKS is our public key set (RFC 7517), to be published at {origin}/.well-known/jwks.json.
-func (s *SSO) JWKS() []byte { return s.keys.public }
+func (s *SSO) JWKS() []byte { return s.keys.Public() }
 
 func (s *SSO) ehrByIss(iss string) *peer {
 	return s.find(func(p *peer) bool { return p.smart && p.base == iss })

@@ -16,8 +16,11 @@ import (
 	"github.com/televisit/televisit/identity/phi"
 )
 
-// renewBefore is how long before its end a token is replaced, so that no request is under way with a dead one.
-const renewBefore = 30 * time.Second
+const (
+	// renewBefore is how long before its end a token is replaced, so that no request is under way with a dead one.
+	renewBefore    = 30 * time.Second
+	refreshTimeout = 30 * time.Second
+)
 
 // Grant is what an EHR granted with a launch.
 type Grant struct {
@@ -95,7 +98,9 @@ func (s *SSO) GrantToken(ctx context.Context, org, id uuid.UUID) (string, time.T
 }
 
 // Grant reads a launch's grant: which scopes it has, until when.
-func (s *SSO) Grant(ctx context.Context, org, id uuid.UUID) (Grant, error) { return s.readGrant(ctx, org, id) }
+func (s *SSO) Grant(ctx context.Context, org, id uuid.UUID) (Grant, error) {
+	return s.readGrant(ctx, org, id)
+}
 
 func (s *SSO) readGrant(ctx context.Context, org, id uuid.UUID) (Grant, error) {
 	var g Grant
@@ -131,6 +136,9 @@ func (s *SSO) selectGrant(ctx context.Context, tx pgx.Tx, org, id uuid.UUID, loc
 // refreshGrant holds the grant's row while it asks the EHR: a refresh token that rotates must be used once, and the
 // others who wait for it take its result.
 func (s *SSO) refreshGrant(ctx context.Context, org, id uuid.UUID) (string, time.Time, error) {
+	// Once asked, the EHR may have rotated the token: its answer is kept even if the one who asked has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
+	defer cancel()
 	var g Grant
 	over := false
 	event := audit.Event{Action: "grant.refreshed", ObjectKind: "grant", ObjectID: id.String()}

@@ -1,6 +1,7 @@
 package sso
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -54,6 +55,9 @@ func LoadSigningKeys(path string) (*SigningKeys, error) {
 	}
 	return parseSigningKeys(encoded)
 }
+
+// Public is the key set to publish (RFC 7517).
+func (k *SigningKeys) Public() []byte { return bytes.Clone(k.public) }
 
 func parseSigningKeys(encoded []byte) (*SigningKeys, error) {
 	var set jose.JSONWebKeySet
