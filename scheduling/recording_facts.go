@@ -12,7 +12,7 @@ import (
 	"github.com/televisit/televisit/audit"
 )
 
-// Track is one published track of a recording.
+// Track is one uninterrupted capture of a published track.
 type Track struct {
 	ID          uuid.UUID
 	Recording   uuid.UUID
@@ -31,7 +31,7 @@ type Segment struct {
 	ObjectKey string
 	Bytes     int64
 	SHA256    []byte
-	Start     time.Duration // since the beginning of the recording
+	Start     time.Duration // since the beginning of the recording; zero where the recorder keeps it elsewhere
 	Duration  time.Duration
 	StoredAt  time.Time
 }
@@ -43,6 +43,21 @@ type Manifest struct {
 	WrappedKey  []byte // bound to RecordingKeyContext
 	Tracks      []Track
 	Segments    []Segment // by track, in order
+}
+
+// OrgOfRecording tells whose a recording is: the recorder knows recordings only.
+func (s *Service) OrgOfRecording(ctx context.Context, recording uuid.UUID) (uuid.UUID, error) {
+	var org *uuid.UUID
+	err := s.db.Read(ctx, uuid.Nil, func(ctx context.Context, tx pgx.Tx) error {
+		return tx.QueryRow(ctx, "select recording_org($1)", recording).Scan(&org)
+	})
+	if err != nil {
+		return uuid.Nil, fmt.Errorf("find the recording: %w", err)
+	}
+	if org == nil {
+		return uuid.Nil, ErrNotFound
+	}
+	return *org, nil
 }
 
 // TrackStarted keeps that a track is being recorded. Repeated, it changes nothing.

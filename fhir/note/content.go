@@ -2,6 +2,7 @@ package note
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -129,7 +130,7 @@ func decode(signed phi.Text) (c Content, err error) {
 		return c, fmt.Errorf("read the signed note: %w", err)
 	}
 	if c.Format != format {
-		return c, fmt.Errorf("the signed note has a format that is not known")
+		return c, errors.New("the signed note has a format that is not known")
 	}
 	return c, nil
 }

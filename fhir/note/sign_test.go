@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -123,7 +124,7 @@ func TestSigningNeedsAnEndAndSomethingWritten(t *testing.T) {
 	if _, err := f.Sign(t.Context(), f.clinician, v.ID, nil); !errors.Is(err, note.ErrNothingToSign) {
 		t.Fatalf("only spaces were written: %v", err)
 	}
-	f.at = f.at.Add(31 * 60e9)
+	f.at = f.at.Add(31 * time.Minute)
 	open := f.book()
 	_, err = f.Save(t.Context(), f.clinician, open.ID, 0, body("early"))
 	f.must(err)
@@ -211,7 +212,7 @@ func TestAmendmentsFollowEachOtherAndOnlyTheNoteIsSentAgain(t *testing.T) {
 	f.must(err)
 	before := original
 	for _, kind := range []note.Kind{note.Addendum, note.Correction} {
-		f.at = f.at.Add(60e9)
+		f.at = f.at.Add(time.Minute)
 		words := body("More: " + string(kind))
 		r, err := f.ReviewAmendment(t.Context(), f.clinician, v.ID, kind, words)
 		f.must(err)

@@ -19,7 +19,7 @@ create table recording (
 create index recording_visit on recording (visit_id);
 
 create table recording_track (
-  id             uuid primary key,
+  id             uuid primary key,        -- one uninterrupted capture of a stream
   org_id         uuid not null references organisation,
   recording_id   uuid not null references recording,
   participant_id uuid not null,
@@ -52,10 +52,15 @@ create table media_session (
   started_at     timestamptz not null
 );
 
+create function recording_org(recording uuid) returns uuid
+  language sql stable security definer set search_path = public
+  as $$ select org_id from recording r where r.id = $1 $$;
+
 select guard('recording'), guard('media_session');
 select isolate('recording'), isolate('recording_track'), isolate('recording_segment'), isolate('media_session');
 grant select, insert, update on recording to televisit_app;
 grant select, insert on recording_track, recording_segment, media_session to televisit_app;
 
 ---- create above / drop below ----
+drop function recording_org(uuid);
 drop table media_session, recording_segment, recording_track, recording;
