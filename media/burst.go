@@ -15,6 +15,7 @@ import (
 const (
 	burstBytes   = 16 << 10
 	burstPackets = 32
+	aloneBytes   = 400 // audio: no burst will follow
 )
 
 // burst is the packets of one flow that are about to leave.
@@ -26,7 +27,6 @@ type burst struct {
 	used    int
 	segment int // size of all packets but the last
 	count   int
-	sealed  bool // a shorter packet came: it is the last
 	to      netip.AddrPort
 	queued  bool // the flusher knows
 }
@@ -40,13 +40,22 @@ func (b *burst) add(packet []byte, to netip.AddrPort) bool {
 	if b.count > 0 && !b.fits(packet, to) {
 		b.flush()
 	}
+	last := packet[1]&0x80 != 0 // the marker: its frame is complete
+	if b.count == 0 && (last || len(packet) < aloneBytes) {
+		b.mu.Unlock()
+		return false
+	}
 	if b.count == 0 {
 		b.data, _ = b.flusher.pool.Get().(*[]byte)
 		b.segment, b.to = len(packet), to
 	}
 	b.used += copy((*b.data)[b.used:], packet)
 	b.count++
-	b.sealed = len(packet) < b.segment
+	if last || len(packet) < b.segment {
+		b.flush()
+		b.mu.Unlock()
+		return true
+	}
 	wake := !b.queued
 	b.queued = true
 	b.mu.Unlock()
@@ -57,7 +66,7 @@ func (b *burst) add(packet []byte, to netip.AddrPort) bool {
 }
 
 func (b *burst) fits(packet []byte, to netip.AddrPort) bool {
-	return !b.sealed && b.count < burstPackets && len(packet) <= b.segment &&
+	return b.count < burstPackets && len(packet) <= b.segment &&
 		b.used+len(packet) <= burstBytes && to == b.to
 }
 
@@ -68,7 +77,7 @@ func (b *burst) flush() {
 	}
 	b.flusher.send((*b.data)[:b.used], b.segment, b.to)
 	b.flusher.pool.Put(b.data)
-	b.data, b.used, b.count, b.sealed = nil, 0, 0, false
+	b.data, b.used, b.count = nil, 0, 0
 }
 
 // flusher sends bursts whose goroutine has nothing more to add.

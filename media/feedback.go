@@ -9,6 +9,8 @@ import (
 
 const (
 	congestionInterval = 100 * time.Millisecond
+	steadyInterval     = 200 * time.Millisecond // when nothing is missing
+	rampUp             = 10 * time.Second       // the time a browser takes to find its rate
 	reportInterval     = time.Second
 )
 
@@ -36,7 +38,7 @@ func (f *feedback) record(ssrc uint32, sequence uint16, now time.Time) {
 }
 
 func (f *feedback) maybeSend(now time.Time) {
-	if now.Sub(f.congestion) >= congestionInterval {
+	if since := now.Sub(f.congestion); since >= steadyInterval || (since >= congestionInterval && f.unsteady(now)) {
 		f.congestion = now
 		if f.recorder.PacketsHeld() > 0 {
 			f.link.send(f.recorder.BuildFeedbackPacket()...)
@@ -46,6 +48,19 @@ func (f *feedback) maybeSend(now time.Time) {
 		f.reported = now
 		f.sendReports(now)
 	}
+}
+
+// unsteady says whether the publisher needs to know soon.
+func (f *feedback) unsteady(now time.Time) bool {
+	if now.Sub(f.epoch) < rampUp {
+		return true
+	}
+	for _, p := range *f.link.pubs.Load() {
+		if p.arrivals.Missing() > 0 || p.uplinkLoss.Load() > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *feedback) sendReports(now time.Time) {

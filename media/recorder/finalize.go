@@ -20,10 +20,12 @@ const lastFrame = 40 * time.Millisecond
 func (r *Recorder) Finalize(ctx context.Context, recording uuid.UUID) (Manifest, error) {
 	m, err := r.finalize(ctx, recording)
 	if err != nil {
-		r.config.Facts.Failed(recording, "finalize")
+		r.teller.failed(recording, "finalize")
+		r.teller.settle(ctx)
 		return Manifest{}, err
 	}
-	r.config.Facts.Finalized(m)
+	r.teller.finalized(m)
+	r.teller.settle(ctx)
 	return m, nil
 }
 

@@ -54,7 +54,8 @@ type Segment struct {
 	Bytes              int64
 }
 
-// Facts is told what happened. Its methods are called from goroutines of the recorder, never from the call's path; a slow one delays uploads only.
+// Facts is told what happened, in order, from one goroutine of the recorder: a slow one delays nothing but the facts behind it.
+// [Session.Stop], [Recorder.Recover] and [Recorder.Finalize] return after their facts were told.
 // A lost fact loses nothing: the store is the truth, and [Recorder.Finalize] goes by it.
 type Facts interface {
 	TrackStarted(recording, capture uuid.UUID, track packet.TrackInfo, at time.Time)
@@ -86,6 +87,7 @@ type Config struct {
 type Recorder struct {
 	config  Config
 	lock    *os.File
+	teller  *teller
 	uploads *uploader
 
 	mu       sync.Mutex
@@ -124,7 +126,8 @@ func New(c Config) (*Recorder, error) {
 		return nil, fmt.Errorf("recorder: wipe scratch folder: %w", err)
 	}
 	r := &Recorder{config: c, lock: lock, sessions: map[uuid.UUID]*Session{}}
-	r.uploads = newUploader(c)
+	r.teller = newTeller(c.Facts)
+	r.uploads = newUploader(c, r.teller)
 	return r, nil
 }
 
@@ -204,5 +207,6 @@ func (r *Recorder) Close() error {
 		s.end()
 	}
 	r.uploads.close()
+	r.teller.close()
 	return r.lock.Close()
 }

@@ -35,6 +35,7 @@ func (r *Recorder) Recover(ctx context.Context) ([]uuid.UUID, error) {
 		}
 		r.removeEmpty(recording)
 	}
+	r.teller.settle(ctx)
 	return found, nil
 }
 

@@ -46,6 +46,7 @@ func (s *Session) Stop(ctx context.Context) error {
 	if err := s.recorder.uploads.wait(ctx, s.recording); err != nil {
 		return fmt.Errorf("%w: %w", ErrPending, err)
 	}
+	s.recorder.teller.settle(ctx)
 	if !s.recorder.active(s.recording) {
 		s.recorder.removeEmpty(s.recording)
 	}

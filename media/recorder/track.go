@@ -115,7 +115,7 @@ func (t *track) take() (records []byte, closed bool) {
 func (t *track) run() {
 	defer close(t.done)
 	r := t.session.recorder
-	r.config.Facts.TrackStarted(t.session.recording, t.capture, t.info, r.config.Now())
+	r.teller.trackStarted(t.session.recording, t.capture, t.info, r.config.Now())
 	ticker := time.NewTicker(flushEvery)
 	defer ticker.Stop()
 	for {
@@ -202,5 +202,5 @@ func (t *track) fail(err error) {
 	}
 	t.failing = true
 	r.config.Log.Error("recording cannot be written to the spool", slog.String("cause", err.Error()))
-	r.config.Facts.Failed(t.session.recording, "spool")
+	r.teller.failed(t.session.recording, "spool")
 }

@@ -33,6 +33,7 @@ type upload struct {
 // uploader moves segments from the spool to the store. The queue holds names, so that it may grow while the store is away.
 type uploader struct {
 	config Config
+	teller *teller
 	ctx    context.Context
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -44,8 +45,8 @@ type uploader struct {
 	changed chan struct{}                 // closed and replaced when the queue gets something
 }
 
-func newUploader(c Config) *uploader {
-	u := &uploader{config: c, left: map[uuid.UUID]int{}, waiting: map[uuid.UUID][]chan struct{}{}, changed: make(chan struct{})}
+func newUploader(c Config, t *teller) *uploader {
+	u := &uploader{config: c, teller: t, left: map[uuid.UUID]int{}, waiting: map[uuid.UUID][]chan struct{}{}, changed: make(chan struct{})}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	for range uploadWorkers {
 		u.work.Go(u.run)
@@ -107,7 +108,7 @@ func (u *uploader) run() {
 		segment, err := u.store(job)
 		switch {
 		case err == nil:
-			u.config.Facts.SegmentStored(segment)
+			u.teller.segmentStored(segment)
 			u.finish(job)
 		case u.ctx.Err() != nil:
 			return
@@ -186,7 +187,7 @@ func (u *uploader) retry(job upload, cause error) {
 	job.ready = u.config.Now().Add(job.retried)
 	u.config.Log.Warn("recording segment is not stored yet", slog.Int("tries", job.tries), slog.Duration("next", job.retried), slog.String("cause", cause.Error()))
 	if job.tries == 1 {
-		u.config.Facts.Failed(job.id.recording, "store")
+		u.teller.failed(job.id.recording, "store")
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
