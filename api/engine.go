@@ -15,9 +15,11 @@ import (
 	"github.com/televisit/televisit/identity"
 )
 
-// Sessions knows who a cookie belongs to.
+// Sessions knows who a cookie belongs to. Lookup counts as use of the session, Peek does not: a page that refreshes by
+// itself must not keep an abandoned session alive.
 type Sessions interface {
 	Lookup(ctx context.Context, cookie string) (identity.Principal, error)
+	Peek(ctx context.Context, cookie string) (identity.Principal, error)
 }
 
 // Trail records what the doors themselves refuse.
@@ -34,6 +36,7 @@ type ProblemPages interface {
 type Deps struct {
 	Origin         string   // where browsers reach us: https://host[:port]
 	EHROrigins     []string // who may frame the pages of a launch
+	SignOutOrigins []string // identity providers to which signing out leads
 	TrustedProxies []string // networks whose X-Forwarded-For is believed; none by default
 	Sessions       Sessions
 	Trail          Trail

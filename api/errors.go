@@ -13,6 +13,9 @@ import (
 
 	"github.com/televisit/televisit/audit"
 	"github.com/televisit/televisit/identity"
+	"github.com/televisit/televisit/identity/join"
+	"github.com/televisit/televisit/identity/sso"
+	"github.com/televisit/televisit/scheduling"
 	"github.com/televisit/televisit/scheduling/visit"
 )
 
@@ -67,47 +70,92 @@ type Statused struct {
 func (s *Statused) Error() string { return s.Err.Error() }
 func (s *Statused) Unwrap() error { return s.Err }
 
-// ProblemOf is the error table.
+// ProblemOf is the error table: the first entry that fits decides the status; the error's own Code and Safe are told
+// where it has them. What no entry knows is internal, and nothing of it is told.
 func ProblemOf(err error) Problem {
-	p := Problem{Status: http.StatusInternalServerError, Code: "internal"}
-	var (
-		door     *plain
-		invalid  *Invalid
-		denied   *identity.Denied
-		refused  *visit.Refused
-		conflict *Conflict
-		statused *Statused
-		tooLarge *http.MaxBytesError
-		safe     interface{ Safe() string }
-		coded    interface{ Code() string }
-	)
-	switch {
-	case errors.As(err, &tooLarge):
-		return Problem{Status: http.StatusRequestEntityTooLarge, Code: "too-large"}
-	case errors.As(err, &door):
-		p.Status = door.status
-	case errors.As(err, &invalid):
-		return Problem{Status: http.StatusBadRequest, Code: "invalid", Detail: invalid.Sentence}
-	case errors.As(err, &denied):
-		p.Status = http.StatusForbidden
-	case errors.As(err, &refused):
-		return Problem{Status: http.StatusConflict, Code: "not-now"}
-	case errors.As(err, &conflict):
-		p.Status, p.Code = http.StatusConflict, "conflict"
-	case errors.As(err, &statused):
-		p.Status, p.Code = statused.Status, "refused"
-	case errors.Is(err, context.DeadlineExceeded):
-		return Problem{Status: http.StatusServiceUnavailable, Code: "offline"}
-	default:
+	status, code := statusOf(err)
+	p := Problem{Status: status, Code: code}
+	if status == http.StatusInternalServerError {
 		return p
 	}
-	if errors.As(err, &coded) {
+	var coded interface{ Code() string }
+	if code == "" && errors.As(err, &coded) {
 		p.Code = coded.Code()
 	}
-	if errors.As(err, &safe) {
+	var safe interface{ Safe() string }
+	var invalid *Invalid
+	switch {
+	case errors.As(err, &safe):
 		p.Detail = safe.Safe()
+	case errors.As(err, &invalid):
+		p.Detail = invalid.Sentence
 	}
 	return p
+}
+
+// statusOf gives the status, and the code unless the error has its own.
+func statusOf(err error) (int, string) {
+	switch {
+	case is[*http.MaxBytesError](err):
+		return http.StatusRequestEntityTooLarge, "too-large"
+	case is[*plain](err):
+		return as[*plain](err).status, ""
+	case is[*Statused](err):
+		return as[*Statused](err).Status, ""
+	case is[*Invalid](err), is[*scheduling.Invalid](err):
+		return http.StatusBadRequest, "invalid"
+	case is[*identity.Denied](err), is[*identity.Refused](err), is[*sso.Refused](err), is[*join.TokenRefused](err):
+		return http.StatusForbidden, ""
+	case is[*identity.SessionOver](err):
+		return http.StatusUnauthorized, "signed-out"
+	case is[*visit.Refused](err):
+		return http.StatusConflict, "not-now"
+	case is[*scheduling.NotConsented](err):
+		return http.StatusConflict, "no-consent"
+	case is[*Conflict](err), is[*scheduling.Taken](err), is[*scheduling.Changed](err):
+		return http.StatusConflict, "conflict"
+	case is[*join.LinkRefused](err):
+		return linkStatus(as[*join.LinkRefused](err)), ""
+	case errors.Is(err, scheduling.ErrNotFound), errors.Is(err, identity.ErrNoStaff), errors.Is(err, identity.ErrNoOrganisation):
+		return http.StatusNotFound, "not-found"
+	case is[*sso.Failed](err), errors.Is(err, context.DeadlineExceeded):
+		return http.StatusServiceUnavailable, "offline"
+	}
+	return http.StatusInternalServerError, "internal"
+}
+
+func linkStatus(refused *join.LinkRefused) int {
+	switch refused.Reason {
+	case "unknown":
+		return http.StatusNotFound
+	case "incomplete":
+		return http.StatusBadRequest
+	case "wrong-birth-date":
+		return http.StatusForbidden
+	case "locked":
+		return http.StatusTooManyRequests
+	}
+	return http.StatusGone
+}
+
+func is[E error](err error) bool {
+	var target E
+	return errors.As(err, &target)
+}
+
+func as[E error](err error) E {
+	var target E
+	errors.As(err, &target)
+	return target
+}
+
+// cause is an error's text fit for a log. An error of the HTTP client quotes the URL, which may hold a value.
+func cause(err error) string {
+	var address *url.Error
+	if errors.As(err, &address) {
+		return "request failed: " + audit.Safe(address.Err)
+	}
+	return audit.Safe(err)
 }
 
 // Fail answers with err in the form of the route, and ends the chain.
@@ -124,7 +172,7 @@ func Fail(c *gin.Context, err error) {
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	e.deps.Log.Log(c.Request.Context(), level, "a request failed", "code", p.Code, "status", p.Status, "cause", audit.Safe(err),
+	e.deps.Log.Log(c.Request.Context(), level, "a request failed", "code", p.Code, "status", p.Status, "cause", cause(err),
 		"route", c.FullPath(), "request_id", p.Request)
 	if p.Status == http.StatusTooManyRequests {
 		c.Header("Retry-After", "60")
@@ -136,11 +184,19 @@ func Fail(c *gin.Context, err error) {
 		c.JSON(p.Status, map[string]string{"error": p.Code, "message": p.Detail, "request": p.Request})
 	default:
 		if p.Status == http.StatusUnauthorized && c.Request.Method == http.MethodGet {
-			c.Redirect(http.StatusSeeOther, "/?next="+url.QueryEscape(c.Request.URL.Path))
+			c.Redirect(http.StatusSeeOther, "/?"+url.Values{"next": {c.Request.URL.Path}, "over": {whyOver(err)}}.Encode())
 			return
 		}
 		e.deps.Pages.Problem(c, p)
 	}
+}
+
+// whyOver is why the session ended: idle, expired, ended; none when there was none.
+func whyOver(err error) string {
+	if is[*identity.SessionOver](err) {
+		return as[*identity.SessionOver](err).Code()
+	}
+	return "none"
 }
 
 // answersOf is the route's form, unless the caller is a script that asks for JSON.

@@ -112,7 +112,8 @@ func (e *Engine) policy(nonce, path string) string {
 	}
 	return "default-src 'none'; script-src 'self' 'nonce-" + nonce + "'; style-src 'self' 'nonce-" + nonce + "'; " +
 		"img-src 'self' data: blob:; media-src 'self' blob:; font-src 'self'; worker-src 'self' blob:; " +
-		"connect-src 'self' wss://" + e.host + "; base-uri 'none'; form-action 'self'; frame-ancestors " + ancestors
+		"connect-src 'self' wss://" + e.host + "; base-uri 'none'; form-action " +
+		strings.Join(append([]string{"'self'"}, e.deps.SignOutOrigins...), " ") + "; frame-ancestors " + ancestors
 }
 
 // framed tells whether an EHR may show the page inside its own: what a launch from the chart leads to.

@@ -20,19 +20,15 @@ const (
 // The handler asks Allow about the resource itself.
 func (e *Engine) session(r Route) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		p, found, err := e.lookup(c)
-		if err != nil && r.Action != Public {
-			Fail(c, err)
-			return
-		}
-		if found {
+		p, err := e.lookup(c)
+		if err == nil {
 			c.Set(keyPrincipal, p)
 		}
 		if r.Action == Public {
 			return
 		}
-		if !found {
-			Fail(c, ErrSignedOut)
+		if err != nil {
+			Fail(c, err)
 			return
 		}
 		if err := CouldEver(p, r.Action); err != nil {
@@ -52,21 +48,28 @@ func CouldEver(p identity.Principal, a identity.Action) error {
 	return identity.Can(p, a, identity.Resource{Org: p.Org, Visit: p.Visit, Clinician: p.Staff})
 }
 
-// lookup tries each session cookie: a browser may hold one of its own and one partitioned to an EHR's frame.
-func (e *Engine) lookup(c *gin.Context) (identity.Principal, bool, error) {
-	var last error
+// lookup tries each session cookie: a browser may hold one of its own and one partitioned to an EHR's frame. A page
+// that refreshes by itself says so and does not count as use of the session.
+func (e *Engine) lookup(c *gin.Context) (identity.Principal, error) {
+	find := e.deps.Sessions.Lookup
+	if c.GetHeader("X-Background") != "" || routeOf(c).Stream {
+		find = e.deps.Sessions.Peek
+	}
+	last := ErrSignedOut
 	for _, cookie := range c.Request.CookiesNamed(sessionCookie) {
-		p, err := e.deps.Sessions.Lookup(c.Request.Context(), cookie.Value)
+		p, err := find(c.Request.Context(), cookie.Value)
 		if err == nil {
-			return p, true, nil
+			return p, nil
 		}
 		last = err
 	}
-	var refusal interface{ Safe() string }
-	if last != nil && !errors.As(last, &refusal) {
-		return identity.Principal{}, false, last // the store is broken; nobody was signed out
-	}
-	return identity.Principal{}, false, nil
+	return identity.Principal{}, last
+}
+
+// StillSignedIn tells whether the session of a long answer goes on.
+func StillSignedIn(c *gin.Context) bool {
+	_, err := engineOf(c).lookup(c)
+	return err == nil
 }
 
 // sameOrigin refuses a change that another site's page asks for.

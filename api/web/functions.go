@@ -5,6 +5,11 @@ import (
 	"html/template"
 	"strconv"
 	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 )
 
 // functions is what templates may call, bound to one language.
@@ -12,6 +17,7 @@ import (
 //	t "key" "name" value ...    a text with its placeholders filled
 //	tn "key" n                  its .one or .other form, with {n}
 //	word "prefix." value        the text of prefix+value, for codes such as states
+//	language "es"               the name of a language
 //	messages "prefix."          the texts of a script, for <script type="application/json">
 //	asset "name.js"             the address of a bundled file
 //	clock, clock12, day, daylong, stamp: a time in the zone that it carries
@@ -21,7 +27,8 @@ func functions(lang string, texts *Texts, assets *Assets) template.FuncMap {
 	return template.FuncMap{
 		"t":        func(key string, pairs ...any) string { return texts.Get(lang, key, pairs...) },
 		"tn":       func(key string, n int, pairs ...any) string { return texts.Count(lang, key, n, pairs...) },
-		"word":     func(prefix string, code any) string { return texts.Get(lang, prefix+fmt.Sprint(code)) },
+		"word":     f.word,
+		"language": f.language,
 		"messages": func(prefix string) map[string]string { return texts.WithPrefix(lang, prefix) },
 		"asset":    assets.URL,
 		"clock":    f.clock,
@@ -42,6 +49,32 @@ func functions(lang string, texts *Texts, assets *Assets) template.FuncMap {
 type formats struct {
 	lang  string
 	texts *Texts
+}
+
+// word is the text of a code, or the code itself where no text is known.
+func (f formats) word(prefix string, code any) string {
+	key := prefix + fmt.Sprint(code)
+	if !f.texts.Has(key) {
+		return fmt.Sprint(code)
+	}
+	return f.texts.Get(f.lang, key)
+}
+
+// language is the name of a language in the page's own.
+func (f formats) language(tag string) string {
+	wanted, err := language.Parse(tag)
+	if err != nil {
+		return tag
+	}
+	page, err := language.Parse(f.lang)
+	if err != nil {
+		return tag
+	}
+	name := display.Languages(page).Name(wanted)
+	if first, size := utf8.DecodeRuneInString(name); size > 0 {
+		return string(unicode.ToUpper(first)) + name[size:]
+	}
+	return tag
 }
 
 func (f formats) clock(t time.Time) string { return t.Format("15:04") }

@@ -78,7 +78,7 @@ type Block struct {
 
 // BookPanel is the side panel: it finds a patient, then books; or shows a visit that is booked.
 type BookPanel struct {
-	Step      string // search, results, book, booked, visit
+	Step      string // closed, search, results, book, booked, visit
 	Query     PatientQuery
 	Problem   string // key of a text under schedule.problem.
 	EHRs      []string
@@ -92,6 +92,7 @@ type BookPanel struct {
 	Slots     []SlotChoice
 	Taken     bool // the time chosen was booked by somebody else
 	Language  string
+	Languages []string
 	Reason    string
 	Booked    BookedVisit
 }
@@ -121,12 +122,11 @@ type VisitType struct {
 
 // SlotChoice is a free time.
 type SlotChoice struct {
-	Value       string // RFC 3339
-	StartsAt    time.Time
-	Clinician   string // id
-	Name        string // of the clinician, when any will do
-	PatientTime string // the same instant where the patient is, when that differs
-	First       bool
+	Value     string // RFC 3339
+	StartsAt  time.Time
+	Clinician string // id
+	Name      string // of the clinician, when any will do
+	First     bool
 }
 
 // BookedVisit is a visit in the panel.
@@ -152,7 +152,6 @@ type LinkView struct {
 	Clinician string
 	Link      string
 	Expires   time.Time
-	Revoked   bool
 }
 
 // Template names the page.

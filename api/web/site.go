@@ -21,7 +21,7 @@ type Frame struct {
 	Theme string // "light", "dark" or "" (as the system has it)
 	Nonce string // of this response's Content-Security-Policy
 	CSRF  string // the session's token; forms send it as "csrf"
-	Path  string // the route as a template, such as /visits/:id
+	Path  string // address of this page, for forms that come back to it
 	Staff *StaffFrame
 	V     View
 }
@@ -50,7 +50,7 @@ type Site struct {
 }
 
 // NewSite bundles the assets, parses every template in every language and checks that they are complete: each
-// template that is called exists, each text key is known, each asset is there.
+// template that is called exists, each text key is known, each asset is there. frame tells who is signed in (see Desk).
 func NewSite(frame func(*gin.Context) Frame, log *slog.Logger) (*Site, error) {
 	texts, err := loadTexts(localeFiles())
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Site) Fragment(c *gin.Context, status int, block string, v View) {
 }
 
 func (s *Site) write(c *gin.Context, status int, block string, v View) {
-	frame := s.frame(c)
+	frame := s.complete(c, s.frame(c))
 	frame.V = v
 	body, err := s.Execute(block, frame)
 	if err != nil {
@@ -101,6 +101,9 @@ func (s *Site) Execute(block string, frame Frame) ([]byte, error) {
 	}
 	return body.Bytes(), nil
 }
+
+// language is the one that this request's page is in.
+func (s *Site) language(c *gin.Context) string { return s.complete(c, Frame{}).Lang }
 
 // Texts gives the texts, for handlers that answer with a sentence.
 func (s *Site) Texts() *Texts { return s.texts }

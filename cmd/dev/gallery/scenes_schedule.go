@@ -27,9 +27,9 @@ func schedule(panel web.BookPanel) *web.ScheduleView {
 func scheduleScenes() []scene {
 	scheduler := []string{"scheduler"}
 	ana := web.FoundPatient{ID: "a", EHR: "Sandbox Hospital", Name: "Ana Ruiz", BirthDate: "12 Mar 1992", Age: "34", Gender: "F", MRN: "…4417", Language: "es"}
-	slots := []web.SlotChoice{{Value: "1", StartsAt: at(11, 0), First: true, Name: "Dr. Osei"}, {Value: "2", StartsAt: at(11, 20), Name: "Dr. Osei"}, {Value: "3", StartsAt: at(11, 30), Name: "Dr. Lindholm", PatientTime: "10:30"}, {Value: "4", StartsAt: at(11, 45), Name: "P. Raman"}, {Value: "5", StartsAt: at(12, 0), Name: "Dr. Osei"}}
+	slots := []web.SlotChoice{{Value: "1", StartsAt: at(11, 0), First: true, Name: "Dr. Osei"}, {Value: "2", StartsAt: at(11, 20), Name: "Dr. Osei"}, {Value: "3", StartsAt: at(11, 30), Name: "Dr. Lindholm"}, {Value: "4", StartsAt: at(11, 45), Name: "P. Raman"}, {Value: "5", StartsAt: at(12, 0), Name: "Dr. Osei"}}
 	types := []web.VisitType{{Code: "follow-up", Minutes: 20, Selected: true}, {Code: "new", Minutes: 40}}
-	book := web.BookPanel{Step: "book", Patient: ana, Types: types, Type: "follow-up", Day: "2026-03-12", Slots: slots, Language: "es"}
+	book := web.BookPanel{Step: "book", Patient: ana, Types: types, Type: "follow-up", Day: "2026-03-12", Slots: slots, Language: "es", Languages: []string{"en", "es", "vi", "zh", "ar"}}
 	taken, full := book, book
 	taken.Taken, taken.Reason = true, "Knee pain after a fall"
 	full.Slots = nil
