@@ -189,6 +189,9 @@ func TestWritesThatAreRefused(t *testing.T) {
 		{"not UTF-8", "DocumentReference", change(good, "final", "fin\xff"), 400},
 		{"other type", "DocumentReference", encounter, 400},
 		{"unknown element", "DocumentReference", change(good, `"docStatus"`, `"docstatus"`), 422},
+		{"one where a list belongs", "DocumentReference", change(good, `"category":[{"coding":[{"system":"http://hl7.org/fhir/us/core/CodeSystem/us-core-documentreference-category","code":"clinical-note"}]}]`, `"category":{"text":"x"}`), 422},
+		{"a list where one belongs", "DocumentReference", change(good, `"status":"current"`, `"status":["current"]`), 422},
+		{"meta is a word", "DocumentReference", change(good, `"status"`, `"meta":"x","status"`), 422},
 		{"unknown code", "DocumentReference", change(good, `"current"`, `"Current"`), 422},
 		{"no type", "DocumentReference", change(good, `"type":{"coding":[{"system":"http://loinc.org","code":"11506-3"}]},`, ""), 422},
 		{"no content type", "DocumentReference", change(good, `"contentType":"text/plain",`, ""), 422},
@@ -300,6 +303,16 @@ func TestSearch(t *testing.T) {
 		}
 		if fmt.Sprint(types) != "[Appointment Patient Practitioner]" || got.body["total"] != 1.0 {
 			t.Errorf("types = %v, total = %v", types, got.body["total"])
+		}
+	})
+	t.Run("revinclude", func(t *testing.T) {
+		all := r.system("system/*.cruds")
+		id := r.fhir(fhirRequest{method: "POST", path: "/DocumentReference", token: all, body: note("pat-0001", "signed", "text/plain")}).want(t, http.StatusCreated).body["id"].(string)
+		provenance := `{"resourceType":"Provenance","target":[{"reference":"DocumentReference/` + id + `"}],"recorded":"2026-01-02T03:04:05Z","agent":[{"who":{"reference":"Practitioner/prac-osei"}}]}`
+		r.fhir(fhirRequest{method: "POST", path: "/Provenance", token: all, body: provenance}).want(t, http.StatusCreated)
+		got := r.fhir(fhirRequest{path: "/DocumentReference?patient=pat-0001&category=clinical-note&_lastUpdated=gt2020&_revinclude=Provenance:target", token: token}).want(t, http.StatusOK).entries()
+		if len(got) != 2 || got[1]["resourceType"] != "Provenance" {
+			t.Errorf("entries: %v", got)
 		}
 	})
 	t.Run("count only", func(t *testing.T) {

@@ -109,12 +109,18 @@ func (q *query) add(rule typeRule, name, value string) (bool, error) {
 		return true, nil
 	case "_sort":
 		return q.addSort(rule, value)
-	case "_include", "_include:iterate":
+	case "_include":
+		if !supportedInclude(rule, value) {
+			return false, nil
+		}
 		q.include = append(q.include, value)
-		return supportedInclude(rule, value), nil
+		return true, nil
 	case "_revinclude":
+		if !supportedRevinclude(value) {
+			return false, nil
+		}
 		q.revinclude = append(q.revinclude, value)
-		return supportedRevinclude(value), nil
+		return true, nil
 	}
 	return q.addCriterion(rule, name, value)
 }

@@ -47,13 +47,30 @@ func validate(rule typeRule, resource map[string]any, references referenceChecke
 	return references.check(rule.name, resource)
 }
 
+// knownElements refuses elements that R4 does not know, and lists where one value belongs or the reverse.
 func knownElements(rule typeRule, resource map[string]any) *problem {
-	known := append(words(everyElement), words(rule.elements)...)
-	for name := range resource {
-		if !slices.Contains(known, strings.TrimPrefix(name, "_")) {
-			p := refuse(http.StatusUnprocessableEntity, "structure", "%s has an element that R4 does not know", rule.name)
-			p.expression = rule.name
-			return p
+	repeats := map[string]bool{}
+	for _, name := range append(words(everyElement), words(rule.elements)...) {
+		plain := strings.TrimSuffix(name, "*")
+		repeats[plain] = plain != name
+	}
+	for name, value := range resource {
+		many, known := repeats[strings.TrimPrefix(name, "_")]
+		_, isList := value.([]any)
+		if known && many == isList {
+			continue
+		}
+		p := refuse(http.StatusUnprocessableEntity, "structure", "%s has an element that R4 does not know", rule.name)
+		p.expression = rule.name
+		if known {
+			p.expression += "." + name
+			p.diagnostics = rule.name + "." + name + " is a list where one value belongs, or the reverse"
+		}
+		return p
+	}
+	if meta, has := resource["meta"]; has {
+		if _, ok := meta.(map[string]any); !ok {
+			return refuse(http.StatusUnprocessableEntity, "structure", "meta is not an object")
 		}
 	}
 	if _, ok := resource["modifierExtension"]; ok {

@@ -33,7 +33,7 @@ var challengePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 func (s *Server) Authorize(ctx context.Context, r *op.ClientRequest[oidc.AuthRequest]) (*op.Redirect, error) {
 	request, err := s.newRequest(ctx, r)
 	if err != nil {
-		return op.TryErrorRedirect(ctx, r.Data, err, s.provider.Encoder(), s.config.Log)
+		return op.TryErrorRedirect(ctx, r.Data, err, s.provider.Encoder(), s.provider.Logger())
 	}
 	reqlog.Note(ctx, func(e *reqlog.Entry) { e.Client = request.clientID })
 	redirect := op.NewRedirect(r.Client.LoginURL(request.id))

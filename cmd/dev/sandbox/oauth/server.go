@@ -78,6 +78,7 @@ func New(c Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	library := quietLog(c.Log)
 	seal, err := newSealer()
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func New(c Config) (*Server, error) {
 	store := &storage{now: c.Now, clients: clients, users: c.Users, sessions: c.Sessions, profile: c.Profile, key: key,
 		requests: map[string]*Request{}, codes: map[[32]byte]*code{}, tokens: map[string]*Token{}, refreshes: map[[32]byte]*refreshToken{}}
 	provider, err := op.NewProvider(&op.Config{CodeMethodS256: true, AuthMethodPrivateKeyJWT: true, GrantTypeRefreshToken: true,
-		DefaultLogoutRedirectURI: c.Issuer + pathSignedOut}, store, op.StaticIssuer(c.Issuer), op.WithCrypto(seal), op.WithLogger(c.Log))
+		DefaultLogoutRedirectURI: c.Issuer + pathSignedOut}, store, op.StaticIssuer(c.Issuer), op.WithCrypto(seal), op.WithLogger(library))
 	if err != nil {
 		return nil, err
 	}
@@ -101,9 +102,9 @@ func New(c Config) (*Server, error) {
 	endpoints := op.Endpoints{Authorization: op.NewEndpoint(pathAuthorize), Token: op.NewEndpoint(pathToken), Introspection: op.NewEndpoint("/introspect"),
 		Userinfo: op.NewEndpoint("/userinfo"), Revocation: op.NewEndpoint("/revoke"), EndSession: op.NewEndpoint("/end-session"), JwksURI: op.NewEndpoint("/keys")}
 	s.LegacyServer = op.NewLegacyServer(provider, endpoints)
-	library := op.RegisterLegacyServer(s, s.callback(op.AuthorizeCallbackHandler(provider)), op.WithFallbackLogger(c.Log), op.WithServerCORSOptions(nil))
+	routes := op.RegisterLegacyServer(s, s.callback(op.AuthorizeCallbackHandler(provider)), op.WithFallbackLogger(library), op.WithServerCORSOptions(nil))
 	mux := http.NewServeMux()
-	mux.Handle("/", strict(library))
+	mux.Handle("/", strict(routes))
 	mux.HandleFunc("GET "+pathContinue, s.proceed)
 	s.handler = mux
 	return s, nil

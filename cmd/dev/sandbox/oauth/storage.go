@@ -102,6 +102,9 @@ func (s *storage) request(id string) (*Request, error) {
 func (s *storage) complete(r *Request, session accounts.Session, acr string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if r.grant != nil {
+		return
+	}
 	r.grant = &Grant{ID: rand.Text(), ClientID: r.clientID, Subject: session.Subject, Scopes: r.scopes,
 		AuthTime: session.AuthTime, ACR: acr, Session: session.ID, Context: r.Context}
 }
