@@ -199,6 +199,11 @@ func whyOver(err error) string {
 	return "none"
 }
 
+// Warn logs an error that the page tells of in its own words.
+func Warn(c *gin.Context, what string, err error) {
+	engineOf(c).deps.Log.Warn(what, "cause", cause(err), "route", c.FullPath(), "request_id", RequestID(c))
+}
+
 // answersOf is the route's form, unless the caller is a script that asks for JSON.
 func answersOf(c *gin.Context) Answers {
 	route := routeOf(c)

@@ -106,7 +106,7 @@ func (s *SchedulePages) search(c *gin.Context) {
 	ctx, who := c.Request.Context(), api.ActorOf(c)
 	found, err := s.Charts.FindPatients(ctx, who.Org, query.EHR, query)
 	if err != nil {
-		_ = c.Error(err)
+		api.Warn(c, "the EHR could not be searched", err)
 		view.Panel.Problem = "offline"
 		s.Site.Render(c, http.StatusServiceUnavailable, view)
 		return

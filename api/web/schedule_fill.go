@@ -250,7 +250,7 @@ func foundPatient(p scheduling.Patient, now time.Time) FoundPatient {
 func knownPatient(p scheduling.PatientView, now time.Time) FoundPatient {
 	d := patientDetails(p)
 	return FoundPatient{ID: p.ID.String(), EHR: p.EHR, Ref: p.Reference.Reveal(), Name: p.Name.Reveal(), BirthDate: p.BirthDate.Reveal(), Age: age(p, now),
-		Gender: initial(d.Gender), MRN: lastOf(d.MRN), Language: p.Language, HasContact: d.Phone != "" || d.Email != ""}
+		Gender: initial(d.Gender), MRN: lastOf(d.MRN), Language: p.Language}
 }
 
 func initial(gender string) string {

@@ -102,15 +102,14 @@ type PatientQuery struct{ EHR, Family, Given, BirthDate, MRN string }
 
 // FoundPatient is a patient of the EHR.
 type FoundPatient struct {
-	ID         string // ours, once chosen
-	EHR, Ref   string // at the EHR
-	Name       string
-	BirthDate  string
-	Age        string
-	Gender     string
-	MRN        string // its last characters
-	Language   string
-	HasContact bool
+	ID        string // ours, once chosen
+	EHR, Ref  string // at the EHR
+	Name      string
+	BirthDate string
+	Age       string
+	Gender    string
+	MRN       string // its last characters
+	Language  string
 }
 
 // VisitType is a kind of visit and its usual length.
