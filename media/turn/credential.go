@@ -108,8 +108,10 @@ func (r *registry) admit(c *credential, relay *relay, perCredential, inAll int) 
 func (r *registry) release(c *credential, relay *relay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(c.relays, relay)
-	r.relays--
+	if _, admitted := c.relays[relay]; admitted {
+		delete(c.relays, relay)
+		r.relays--
+	}
 }
 
 func (r *registry) count() int {

@@ -13,27 +13,35 @@ type relay struct {
 	session *session
 	user    *credential
 	source  string // the client's address
-	limit   *time.Timer
+	ended   chan struct{}
 	once    sync.Once
 }
 
-// open binds the socket and starts the clock of its longest life.
-func (r *relay) open(port int) error {
-	s := r.session.server
+// openRelay binds a socket for the request that the session handles, and starts the clock of its longest life.
+func openRelay(o *session, port int) (*relay, error) {
+	s := o.server
 	conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: s.config.RelayIP.AsSlice(), Port: port})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	r.UDPConn = conn
-	s.work.Add(1)
-	r.session.mu.Lock()
-	r.session.owners[r.source] = r.user
-	r.session.mu.Unlock()
-	r.limit = time.AfterFunc(s.config.MaxLifetime, func() {
-		s.counters.expired.Add(1)
+	r := &relay{UDPConn: conn, session: o, user: o.user, source: o.source, ended: make(chan struct{})}
+	o.mu.Lock()
+	o.owners[r.source] = r.user
+	o.mu.Unlock()
+	s.work.Go(r.live)
+	return r, nil
+}
+
+// live closes the relay at its longest life.
+func (r *relay) live() {
+	limit := time.NewTimer(r.session.server.config.MaxLifetime)
+	defer limit.Stop()
+	select {
+	case <-r.ended:
+	case <-limit.C:
+		r.session.server.counters.expired.Add(1)
 		r.Close()
-	})
-	return nil
+	}
 }
 
 // ReadFrom returns the next datagram of an allowed peer.
@@ -75,13 +83,12 @@ func (r *relay) Close() error {
 	var err error
 	r.once.Do(func() {
 		s := r.session.server
-		r.limit.Stop()
+		close(r.ended)
 		err = r.UDPConn.Close()
 		r.session.mu.Lock()
 		delete(r.session.owners, r.source)
 		r.session.mu.Unlock()
 		s.credentials.release(r.user, r)
-		s.work.Done()
 	})
 	return err
 }

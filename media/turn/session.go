@@ -108,14 +108,15 @@ func (o *session) AllocatePacketConn(_ string, port int) (net.PacketConn, net.Ad
 		s.counters.refusedCredential.Add(1)
 		return nil, nil, errRefused
 	}
-	r := &relay{session: o, user: o.user, source: o.source}
+	r, err := openRelay(o, port)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Counted in last: from here on it may be revoked at any moment.
 	if !s.credentials.admit(o.user, r, s.config.AllocationsPerCredential, s.config.MaxAllocations) {
 		s.counters.refusedQuota.Add(1)
+		r.Close()
 		return nil, nil, errRefused
-	}
-	if err := r.open(port); err != nil {
-		s.credentials.release(o.user, r)
-		return nil, nil, err
 	}
 	s.counters.created.Add(1)
 	return r, r.LocalAddr(), nil
