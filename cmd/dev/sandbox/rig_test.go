@@ -10,13 +10,17 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -54,6 +58,7 @@ func newRigIn(t *testing.T, dir string) *rig {
 	t.Helper()
 	r := &rig{t: t}
 	r.makeKeys()
+	r.shareSigningKey(dir)
 	app := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if req.URL.Path == "/jwks.json" {
 			r.jwksHits.Add(1)
@@ -95,12 +100,32 @@ func newRigIn(t *testing.T, dir string) *rig {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// rsaKey is made once: making one for every rig would be most of the time of the tests.
+var rsaKey = sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) })
+
+// shareSigningKey puts the same signing key into every data folder that has none. Package oauth tests how keys are made and kept.
+func (r *rig) shareSigningKey(dir string) {
+	key, err := rsaKey()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	for _, name := range []string{"signing-smart.pem", "signing-staff.pem"} {
+		if err := os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+}
+
 func (r *rig) makeKeys() {
 	var err error
 	if r.ec, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader); err != nil {
 		r.t.Fatal(err)
 	}
-	if r.rsa, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+	if r.rsa, err = rsaKey(); err != nil {
 		r.t.Fatal(err)
 	}
 	r.keySet.Store(&jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
@@ -251,11 +276,10 @@ func (b *browser) follow(address string) (*url.URL, *http.Response, string) {
 
 // assertionOptions are what a test may bend in a client assertion.
 type assertionOptions struct {
-	kid      string
-	key      any
-	alg      jose.SignatureAlgorithm
-	claims   map[string]any
-	audience string
+	kid    string
+	key    any
+	alg    jose.SignatureAlgorithm
+	claims map[string]any
 }
 
 func (r *rig) assertion(audience string, bend func(*assertionOptions)) string {

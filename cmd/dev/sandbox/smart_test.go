@@ -127,6 +127,22 @@ func TestAuthorizeRefusals(t *testing.T) {
 	}
 }
 
+func TestAuthorizeByPost(t *testing.T) {
+	r := newRig(t)
+	b := r.browser()
+	b.signIn("k.osei", "/")
+	response, _ := b.post(r.smart()+"/authorize", r.authorizeParams("", "openid user/*.rs"))
+	to, _, page := b.follow(b.absolute(response.Header.Get("Location")))
+	if to.Query().Get("code") == "" {
+		t.Errorf("no code at %s: %s", to, page)
+	}
+	params := r.authorizeParams("", "openid user/*.rs")
+	params.Set("response_mode", "form_post")
+	if _, response, page := b.authorize(r.smart(), params); response == nil || !strings.Contains(page, r.app+"/launch/callback") || !strings.Contains(page, "state-123") {
+		t.Errorf("form_post: %s", page)
+	}
+}
+
 func TestLaunchIsBoundAndUsedOnce(t *testing.T) {
 	r := newRig(t)
 	appointment, _ := r.anyAppointment()

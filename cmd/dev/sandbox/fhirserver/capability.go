@@ -1,6 +1,9 @@
 package fhirserver
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // capability is the CapabilityStatement, made from the routing table.
 func (s *Server) capability() map[string]any {
@@ -40,7 +43,7 @@ func (s *Server) resourceCapability(rule typeRule) map[string]any {
 	}
 	var params []map[string]any
 	var includes []string
-	for _, p := range append(commonParams(), rule.params...) {
+	for _, p := range slices.Concat(commonParams(), rule.params) {
 		params = append(params, map[string]any{"name": p.name, "type": p.kind})
 		if p.kind == "reference" {
 			includes = append(includes, rule.name+":"+p.name)

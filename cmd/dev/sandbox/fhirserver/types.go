@@ -1,6 +1,10 @@
 package fhirserver
 
-import "strings"
+import (
+	"slices"
+	"strings"
+	"sync"
+)
 
 // searchParam is one search parameter: kind and the paths it looks at.
 type searchParam struct {
@@ -56,7 +60,7 @@ func commonParams() []searchParam {
 }
 
 func (t typeRule) param(name string) (searchParam, bool) {
-	for _, p := range append(commonParams(), t.params...) {
+	for _, p := range slices.Concat(commonParams(), t.params) {
 		if p.name == name {
 			return p, true
 		}
@@ -74,10 +78,10 @@ func ruleFor(name string) (typeRule, bool) {
 }
 
 // typeRules is the routing table: /metadata, validation and search are all made from it
-// (element lists, required elements, codes and parameters of FHIR R4 4.0.1).
-func typeRules() []typeRule {
-	return append(append(directoryRules(), schedulingRules()...), clinicalRules()...)
-}
+// (element lists, required elements, codes and parameters of FHIR R4 4.0.1). Nobody changes it.
+var typeRules = sync.OnceValue(func() []typeRule {
+	return slices.Concat(directoryRules(), schedulingRules(), clinicalRules())
+})
 
 func directoryRules() []typeRule {
 	name := []searchParam{

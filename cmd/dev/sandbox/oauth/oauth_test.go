@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -19,6 +21,27 @@ func TestLibraryLogIsQuiet(t *testing.T) {
 	log.With("oidc_error", refusal).WithGroup("g").WarnContext(context.Background(), "auth request redirect", "url", "https://app.example/?code=secret-code")
 	if got := out.String(); strings.Contains(got, "secret") || strings.Contains(got, "registered") || !strings.Contains(got, "invalid_grant") || !strings.Contains(got, "the code is used") {
 		t.Errorf("log: %s", got)
+	}
+}
+
+func TestSigningKeyIsKept(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "signing.pem")
+	made, err := openSigningKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := openSigningKey(path)
+	if err != nil || again.id != made.id || !again.key.Equal(made.key) {
+		t.Errorf("the key changed: %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode: %v %v", info.Mode(), err)
+	}
+	if err := os.WriteFile(path, []byte("torn"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openSigningKey(path); err == nil {
+		t.Error("a broken key file was replaced silently")
 	}
 }
 
