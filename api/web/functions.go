@@ -41,6 +41,7 @@ func functions(lang string, texts *Texts, assets *Assets) template.FuncMap {
 		"duration": clockDuration,
 		"minutes":  func(d time.Duration) int { return int(d / time.Minute) },
 		"add":      func(a, b int) int { return a + b },
+		"short":    func(id string) string { return id[:min(len(id), 8)] },
 		"icon":     icon,
 		"row":      func(f Frame, r WorklistRow) rowFrame { return rowFrame{CSRF: f.CSRF, Row: r} },
 	}

@@ -140,7 +140,7 @@ func (a *AuditPages) find(c *gin.Context, filters []audit.Filter) ([]audit.Row, 
 // row names the staff among the actors; patients stay ids.
 func (a *AuditPages) row(c *gin.Context, r audit.Row, local *time.Location) AuditRow {
 	row := AuditRow{ID: r.ID, At: r.Recorded.In(local), Action: r.Action, Outcome: r.Outcome, Request: r.RequestID, Reason: r.Reason, Purpose: r.Purpose,
-		Visit: shortID(r.Visit), Patient: shortID(r.Patient), Room: shortID(r.Room), WhoID: shortID(r.ActorID), Role: r.ActorKind}
+		Visit: idText(r.Visit), Patient: idText(r.Patient), Room: idText(r.Room), WhoID: idText(r.ActorID), Role: r.ActorKind}
 	if len(r.ActorRoles) > 0 {
 		row.Role = r.ActorRoles[0]
 	}
@@ -160,7 +160,7 @@ func (a *AuditPages) row(c *gin.Context, r audit.Row, local *time.Location) Audi
 	return row
 }
 
-func shortID(id *uuid.UUID) string {
+func idText(id *uuid.UUID) string {
 	if id == nil {
 		return ""
 	}

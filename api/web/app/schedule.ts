@@ -17,7 +17,9 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("[data-copy]")
     if (words) words.textContent = button.dataset["copied"] ?? "";
   });
 }
-document.querySelector(".calendar .now")?.scrollIntoView({ block: "center" });
+const calendar = document.querySelector<HTMLElement>(".calendar");
+const now = calendar?.querySelector<HTMLElement>(".now");
+if (calendar && now) calendar.scrollTop = now.offsetTop - calendar.clientHeight / 2;
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || (event.target as HTMLElement).matches("input, select, textarea")) return;
   event.preventDefault();
