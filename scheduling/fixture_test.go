@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -37,6 +38,7 @@ type fixture struct {
 	db    *audit.DB
 	ring  *identity.Keyring
 	clock *clock
+	mu    sync.Mutex
 	seen  []scheduling.Change
 	ward
 }
@@ -75,7 +77,11 @@ func open(t testing.TB) *fixture {
 }
 
 // VisitChanged implements scheduling.Watcher.
-func (f *fixture) VisitChanged(c scheduling.Change) { f.seen = append(f.seen, c) }
+func (f *fixture) VisitChanged(c scheduling.Change) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.seen = append(f.seen, c)
+}
 
 func (f *fixture) newWard() ward {
 	f.t.Helper()

@@ -160,7 +160,7 @@ func (d DeviceCheck) validate() error {
 }
 
 // Participant gives the participant of a role, or nil; for guests the first.
-func (v *VisitView) Participant(role string) *ParticipantView {
+func (v VisitView) Participant(role string) *ParticipantView {
 	for i := range v.Participants {
 		if v.Participants[i].Role == role {
 			return &v.Participants[i]
