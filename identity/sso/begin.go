@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -72,11 +74,21 @@ func (s *SSO) BeginLaunch(ctx context.Context, from identity.Caller, iss, launch
 // BeginLogin answers a member of staff who wants to sign in: the address at the identity provider. returnPath is a
 // path of ours to come back to; anything else becomes "/".
 func (s *SSO) BeginLogin(ctx context.Context, from identity.Caller, provider, returnPath, browser string) (string, error) {
+	return s.beginLogin(ctx, from, provider, flow{ReturnPath: localPath(returnPath), browser: browser})
+}
+
+// BeginStepUp is BeginLogin for somebody who has to prove again who they are: at most maxAge (whole seconds, at least one) may
+// have passed since they did, and Complete makes sure of it (OIDC Core 3.1.2.1, max_age).
+func (s *SSO) BeginStepUp(ctx context.Context, from identity.Caller, provider, returnPath, browser string, maxAge time.Duration) (string, error) {
+	return s.beginLogin(ctx, from, provider, flow{ReturnPath: localPath(returnPath), browser: browser, MaxAge: max(int(maxAge/time.Second), 1)})
+}
+
+func (s *SSO) beginLogin(ctx context.Context, from identity.Caller, provider string, f flow) (string, error) {
 	p := s.byName(provider, false)
 	if p == nil {
 		return "", s.rejected(ctx, from, nil, refuse("unknown-provider", ""))
 	}
-	redirect, err := s.begin(ctx, p, flow{ReturnPath: localPath(returnPath), browser: browser})
+	redirect, err := s.begin(ctx, p, f)
 	if err != nil {
 		return "", s.rejected(ctx, from, p, err)
 	}
@@ -115,6 +127,9 @@ func authorizeURL(m metadata, p *peer, redirectURI, state string, f flow) (strin
 	if p.smart {
 		query.Set("launch", f.Launch)
 		query.Set("aud", p.base)
+	}
+	if f.MaxAge > 0 {
+		query.Set("max_age", strconv.Itoa(f.MaxAge))
 	}
 	address.RawQuery = query.Encode()
 	return address.String(), nil

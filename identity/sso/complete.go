@@ -96,6 +96,9 @@ func (s *SSO) finish(ctx context.Context, p *peer, f flow, c Callback) (Result, 
 	if err != nil {
 		return Result{}, err
 	}
+	if f.MaxAge > 0 && !claims.provenWithin(time.Duration(f.MaxAge)*time.Second, s.now()) {
+		return Result{}, refuse("step-up", "the identity provider did not ask for the proof again")
+	}
 	result := Result{Org: p.org, Connection: p.name, Issuer: claims.Issuer, Subject: claims.Subject, Name: phi.NewText(claims.Name),
 		AuthTime: claims.authTime(s.now().UTC()), ACR: claims.ACR, SessionID: claims.SID, ReturnPath: f.ReturnPath}
 	if p.smart {

@@ -24,6 +24,7 @@ type flow struct {
 	Issuer     string `json:"issuer"` // as discovered when the flow began: another one at its end is a mix-up
 	Launch     string `json:"launch,omitempty"`
 	ReturnPath string `json:"returnPath,omitempty"`
+	MaxAge     int    `json:"maxAge,omitempty"` // seconds; 0: none asked for
 
 	browser string
 }

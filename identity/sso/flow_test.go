@@ -97,6 +97,29 @@ func TestLogin(t *testing.T) {
 	}
 }
 
+func TestStepUp(t *testing.T) {
+	ctx, h := context.Background(), newHouse(t)
+	try := func(claims func(map[string]any)) error {
+		t.Helper()
+		h.op.with(func() { h.op.claims = claims })
+		redirect, err := h.BeginStepUp(ctx, h.from, "staff", "/visits/1/review", browser, 5*time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u, err := url.Parse(redirect); err != nil || u.Query().Get("max_age") != "300" {
+			t.Errorf("asked for max_age %q, %v", u.Query().Get("max_age"), err)
+		}
+		code, state := h.op.authorize(redirect)
+		_, err = h.Complete(ctx, h.from, sso.Callback{Code: code, State: state, Browser: browser})
+		return err
+	}
+	if err := try(nil); err != nil {
+		t.Errorf("proven a moment ago: %v", err)
+	}
+	mustBe(t, "proven long ago", try(func(c map[string]any) { c["auth_time"] = h.clock().Add(-7 * time.Minute).Unix() }), "refused", "step-up")
+	mustBe(t, "no word of when", try(func(c map[string]any) { delete(c, "auth_time") }), "refused", "step-up")
+}
+
 func TestStrangersFetchNothing(t *testing.T) {
 	ctx, h := context.Background(), newHouse(t)
 	asked := 0

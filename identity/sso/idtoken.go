@@ -107,3 +107,8 @@ func (c claims) authTime(now time.Time) time.Time {
 	}
 	return instant(*c.AuthTime)
 }
+
+// provenWithin needs the claim itself: a step-up without auth_time proves nothing.
+func (c claims) provenWithin(age time.Duration, now time.Time) bool {
+	return c.AuthTime != nil && now.Sub(instant(*c.AuthTime)) <= age+clockSkew
+}
