@@ -371,7 +371,7 @@ func TestRestartKeepsState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := journal.WriteString(`{"type":"DocumentReference","id":"torn","ver`); err != nil {
+	if _, err := journal.WriteString(`{"type":"DocumentReference","id":"torn","sent":"` + strings.Repeat("A", 1<<20)); err != nil {
 		t.Fatal(err)
 	}
 	if err := journal.Close(); err != nil {

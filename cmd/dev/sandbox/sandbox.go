@@ -112,10 +112,7 @@ func (s *Server) routes(fhir, ui http.Handler) http.Handler {
 	mux.Handle("GET /staff/signed-out", ui)
 	mux.Handle("/sandbox/", s.admin())
 	mux.Handle("/", ui)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Strict-Transport-Security", "max-age=3600")
-		mux.ServeHTTP(w, r)
-	})
+	return mux
 }
 
 // smartConfiguration is JSON whatever Accept says, and open to every origin.

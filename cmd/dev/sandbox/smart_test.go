@@ -287,6 +287,12 @@ func TestClientAssertionRefusals(t *testing.T) {
 			t.Errorf("%d %v", status, body)
 		}
 	})
+	t.Run("parameters in the query", func(t *testing.T) {
+		status, body, _ := r.call(r.smart(), "/token?grant_type=client_credentials", form, r.assertion(r.smart()+"/token", nil))
+		if status != http.StatusMethodNotAllowed || body["error"] != "invalid_request" {
+			t.Errorf("%d %v", status, body)
+		}
+	})
 	t.Run("no client authentication", func(t *testing.T) {
 		response, err := r.http.PostForm(r.smart()+"/token", url.Values{"grant_type": {"client_credentials"}, "client_id": {clientID}, "scope": {"system/*.rs"}})
 		if err != nil {

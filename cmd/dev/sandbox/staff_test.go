@@ -71,6 +71,7 @@ func TestStaffStepUp(t *testing.T) {
 	for name, extra := range map[string]url.Values{
 		"max_age":      {"max_age": {"60"}},
 		"prompt=login": {"prompt": {"login"}},
+		"other user":   {"prompt": {"select_account"}},
 		"acr_values":   {"acr_values": {"urn:sandbox-hospital:acr:fresh"}},
 	} {
 		t.Run(name, func(t *testing.T) {

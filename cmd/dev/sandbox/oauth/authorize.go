@@ -186,8 +186,8 @@ func (s *Server) fresh(r *Request, session accounts.Session) bool {
 	if entered {
 		return true
 	}
-	// The library turns prompt=login into max_age=0.
-	if slices.Contains(r.prompt, oidc.PromptLogin) || slices.Contains(r.prompt, oidc.PromptSelectAccount) {
+	// The library turns prompt=login into max_age=0, which no session satisfies.
+	if slices.Contains(r.prompt, oidc.PromptSelectAccount) {
 		return false
 	}
 	if slices.Contains(r.acrValues, ACRFresh) && !slices.Contains(r.acrValues, ACRPassword) {

@@ -125,7 +125,9 @@ func strict(next http.Handler) http.Handler {
 		case pathToken, "/introspect", "/revoke":
 			if r.Method != http.MethodPost || r.URL.RawQuery != "" {
 				w.Header().Set("Allow", http.MethodPost)
-				http.Error(w, `{"error":"invalid_request","error_description":"POST with the parameters in the body"}`, http.StatusMethodNotAllowed)
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(http.StatusMethodNotAllowed)
+				_, _ = w.Write([]byte(`{"error":"invalid_request","error_description":"POST with the parameters in the body"}`))
 				return
 			}
 			const maxForm = 64 << 10
