@@ -92,7 +92,7 @@ func (l *LaunchDesk) patient(ctx context.Context, who audit.Actor, ehr string, r
 	}
 	fresh, err := l.Charts.Patient(ctx, who.Org, ehr, ref)
 	if err != nil {
-		return uuid.Nil, &api.Statused{Status: http.StatusServiceUnavailable, Err: errors.Join(api.ErrOffline, err)}
+		return uuid.Nil, err
 	}
 	return l.Visits.SavePatient(ctx, who, fresh)
 }

@@ -136,7 +136,7 @@ func (s *SchedulePages) choose(c *gin.Context) {
 	ctx, who := c.Request.Context(), api.ActorOf(c)
 	patient, err := s.Charts.Patient(ctx, who.Org, c.PostForm("ehr"), phiText(c.PostForm("ref")))
 	if err != nil {
-		api.Fail(c, errors.Join(api.ErrOffline, err))
+		api.Fail(c, err)
 		return
 	}
 	id, err := s.Visits.SavePatient(ctx, who, patient)

@@ -214,11 +214,11 @@ func deviceChecks(d scheduling.DeviceCheck) []DeviceCheck {
 
 // details are those of a patient's details that pages show.
 type details struct {
-	Pronoun string `json:"pronoun"`
-	Gender  string `json:"gender"`
-	MRN     string `json:"mrn"`
-	Phone   string `json:"phone"`
-	Email   string `json:"email"`
+	Pronoun string `json:"pronoun,omitempty"`
+	Gender  string `json:"gender,omitempty"`
+	MRN     string `json:"mrn,omitempty"`
+	Phone   string `json:"phone,omitempty"`
+	Email   string `json:"email,omitempty"`
 }
 
 func patientDetails(p scheduling.PatientView) details {
