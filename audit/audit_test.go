@@ -342,3 +342,32 @@ func (m *memoryArchive) Fetch(_ context.Context, key string) ([]byte, bool, erro
 	body, ok := m.objects[key]
 	return body, ok, nil
 }
+
+func TestProofOfARowHoldsUntilTheRowIsEdited(t *testing.T) {
+	b := setup(t)
+	ctx := context.Background()
+	b.record(t, "one.done", "two.done", "three.done")
+	var id int64
+	if err := b.owner.QueryRow(ctx, "select id from audit_event where action = 'two.done'").Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	before, err := b.db.Prove(ctx, b.org, id, b.verifier)
+	if err != nil || before.Sealed {
+		t.Fatalf("%+v %v", before, err)
+	}
+	if err := b.sealer.SealAll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := b.db.Prove(ctx, b.org, id, b.verifier)
+	if err != nil || !sealed.Sealed || !sealed.Included || !sealed.Archived {
+		t.Fatalf("%+v %v", sealed, err)
+	}
+	if report, err := b.db.VerifyOrganisation(ctx, b.org, b.verifier, b.archive, time.Minute); err != nil || len(report.Findings) != 0 || report.Rows != 4 {
+		t.Fatalf("%+v %v", report, err)
+	}
+	b.tamper(t, "update audit_event set reason = 'other' where id = $1", id)
+	edited, err := b.db.Prove(ctx, b.org, id, b.verifier)
+	if err != nil || edited.Included {
+		t.Fatalf("%+v %v", edited, err)
+	}
+}
