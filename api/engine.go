@@ -15,10 +15,14 @@ import (
 	"github.com/televisit/televisit/identity"
 )
 
-// Sessions knows who a cookie belongs to. Lookup counts as use of the session, Peek does not: a page that refreshes by
-// itself must not keep an abandoned session alive.
+// Sessions knows who a cookie belongs to. Asking counts as use of the session.
 type Sessions interface {
 	Lookup(ctx context.Context, cookie string) (identity.Principal, error)
+}
+
+// Peeker is a Sessions that can also answer without counting it as use: a page that refreshes by itself must not keep
+// an abandoned session alive.
+type Peeker interface {
 	Peek(ctx context.Context, cookie string) (identity.Principal, error)
 }
 

@@ -52,8 +52,8 @@ func CouldEver(p identity.Principal, a identity.Action) error {
 // that refreshes by itself says so and does not count as use of the session.
 func (e *Engine) lookup(c *gin.Context) (identity.Principal, error) {
 	find := e.deps.Sessions.Lookup
-	if c.GetHeader("X-Background") != "" || routeOf(c).Stream {
-		find = e.deps.Sessions.Peek
+	if peeker, ok := e.deps.Sessions.(Peeker); ok && (c.GetHeader("X-Background") != "" || routeOf(c).Stream) {
+		find = peeker.Peek
 	}
 	last := ErrSignedOut
 	for _, cookie := range c.Request.CookiesNamed(sessionCookie) {
