@@ -120,9 +120,12 @@ type ReviewView struct {
 	Sections           []NoteSection
 	Missing            []string
 	Bytes, Fingerprint string
+	Attestation        string
 	StartedAt, EndedAt time.Time
 	Zone               string
-	Problem            string
+	Problem            string // incomplete, changed, or ""
+	Action             string // where the form goes
+	Section, Text      string // of an addendum
 }
 
 // Template names the page.

@@ -34,8 +34,8 @@ const check = new DeviceCheck(find('[data-step=check]'), call.local, words);
 
 function show(step: Step): void {
   for (const section of all('[data-step]')) section.hidden = section.dataset['step'] !== step;
-  document.body.dataset['step'] = step;
-  const heading = maybe(`[data-step=${step}] h1, [data-step=${step}] h2`);
+  document.body.dataset['now'] = step;
+  const heading = maybe(`[data-step=${step}] h2`);
   heading?.setAttribute('tabindex', '-1');
   heading?.focus();
 }
@@ -74,7 +74,7 @@ async function refresh(): Promise<void> {
   } catch {
     alive(false);
   }
-  if (document.body.dataset['step'] === 'waiting' && stage === 'in-call') join();
+  if (document.body.dataset['now'] === 'waiting' && stage === 'in-call') join();
   if (!call.live && !left && (stage === 'ended' || stage === 'cancelled' || stage === 'no-show')) show('after');
 }
 
@@ -129,7 +129,7 @@ find<HTMLButtonElement>('[data-test-again]').onclick = () => {
 for (const thumb of all<HTMLButtonElement>('[data-thumb]')) {
   thumb.onclick = () => {
     all('[data-thumb]').forEach((other) => other.setAttribute('aria-pressed', String(other === thumb)));
-    find('[data-thanks]').hidden = false;
+    void ask('POST', '/visit/feedback', { answer: thumb.dataset['thumb'] }).then(() => (find('[data-thanks]').hidden = false), () => {});
   };
 }
 find<HTMLButtonElement>('[data-again]').onclick = () => location.reload();

@@ -130,9 +130,10 @@ const doing: Record<string, () => unknown> = {
   'invite-make': invite,
   'invite-copy': () => navigator.clipboard.writeText(find<HTMLInputElement>('[data-invite-link]').value),
   'consent-given': () => act('consent', { answer: 'yes', for: 'patient' }),
+  retry: () => act('delivery/retry'),
   preview: () => call.local.open(),
   keys: () => find<HTMLDialogElement>('[data-keys-dialog]').showModal(),
-  'own-window': () => window.open(`${path}#join`, '_blank', 'width=1280,height=860'),
+  'own-window': () => window.open(`${path}#start`, '_blank', 'width=1280,height=860'),
   review: async () => {
     await note?.flush();
     if (!note?.unsaved) location.assign(`${path}/review`);
@@ -217,7 +218,7 @@ if (framedWithoutCamera()) {
 }
 paint();
 tickWaiting();
-if (location.hash === '#join') {
+if (location.hash === '#start') {
   history.replaceState(null, '', location.pathname);
   if (['arrived', 'booked', 'in-call'].includes(stage())) start();
 } else if (/^#note-/.test(location.hash)) {

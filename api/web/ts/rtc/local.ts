@@ -89,6 +89,7 @@ export class LocalMedia {
       this.stream.removeTrack(track);
     }
     this.state.audio = this.state.video = 'off';
+    this.#listeners.forEach((listener) => listener());
   }
 
   async #open(): Promise<void> {

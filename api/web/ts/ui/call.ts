@@ -59,7 +59,7 @@ export class Call {
     this.#stage = new Stage(options.root, options.primary, options.words);
     this.controls = new Controls(options.root, this.local, options.words);
     this.#overlay = find('[data-overlay]', options.root);
-    for (const video of all<HTMLVideoElement>('[data-self]')) video.srcObject = this.local.stream;
+    this.local.onChange(() => this.#showSelf());
     window.addEventListener('pagehide', () => this.#session?.leave());
     window.__televisit = { state: () => this.#facts(), stats: async () => this.#session?.facts() };
   }
@@ -106,6 +106,12 @@ export class Call {
 
   leave(): void {
     this.#session?.leave();
+  }
+
+  /** Not before there is a picture: an element that waits for its first one keeps the page loading. */
+  #showSelf(): void {
+    const stream = this.local.track('video') ? this.local.stream : null;
+    for (const video of all<HTMLVideoElement>('[data-self]')) if (video.srcObject !== stream) video.srcObject = stream;
   }
 
   #over(tell: () => void): void {
