@@ -34,8 +34,8 @@ type flowKey struct {
 }
 
 const (
-	datagramSize = 2048 // more than any path carries; longer ones are cut and fail authentication
-	flowQueue    = 1024 // datagrams of one peer that wait
+	datagramSize = 1600 // more than the Internet carries; longer ones are cut and fail authentication
+	flowQueue    = 512  // datagrams of one peer that wait
 )
 
 type datagram struct {

@@ -49,8 +49,8 @@ func (c *Cache) Put(sequence uint16, raw []byte, nowMillis int64) bool {
 		return false
 	}
 	size := uint64(len(c.arena))
-	if rest := size - c.written%size; rest < uint64(len(raw)) {
-		c.written += rest
+	if at := c.written % size; at+uint64(len(raw)) > size || (at == 0 && c.written > 0) {
+		c.written += (size - at) % size
 		c.turn(nowMillis)
 		size = uint64(len(c.arena))
 	}

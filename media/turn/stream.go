@@ -7,8 +7,6 @@ import (
 	"net"
 	"sync/atomic"
 	"time"
-
-	pion "github.com/pion/turn/v3"
 )
 
 const (
@@ -70,7 +68,7 @@ func (s *Server) serveStream(conn net.Conn, config *tls.Config) {
 		conn = secure
 	}
 	guarded := &guardedConn{Conn: conn}
-	ended, own, err := s.serve(pion.NewSTUNConn(guarded))
+	ended, own, err := s.serve(newFramedConn(guarded))
 	if err != nil {
 		s.config.Log.Error("turn connection cannot be served", "cause", err.Error())
 		return
