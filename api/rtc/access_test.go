@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/televisit/televisit/api/rtc"
+	"github.com/televisit/televisit/identity"
 )
 
 // ledger is an Access that keeps its tokens in memory: each is good once.
@@ -37,7 +38,7 @@ func (l *ledger) expire(token string) {
 	l.stale[token] = true
 }
 
-func (l *ledger) Redeem(_ context.Context, token string) (rtc.Grant, error) {
+func (l *ledger) Redeem(_ context.Context, _ identity.Caller, token string) (rtc.Grant, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	grant, known := l.grants[token]

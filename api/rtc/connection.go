@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/coder/websocket"
 	"golang.org/x/time/rate"
 
+	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/media"
 )
 
@@ -29,10 +29,10 @@ const (
 
 // connection is one socket, from its handshake to its end.
 type connection struct {
-	server  *Server
-	socket  *websocket.Conn
-	address netip.Addr
-	log     *slog.Logger
+	server *Server
+	socket *websocket.Conn
+	from   identity.Caller
+	log    *slog.Logger
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -44,9 +44,9 @@ type connection struct {
 	peer  *media.Peer
 }
 
-func newConnection(s *Server, socket *websocket.Conn, address netip.Addr) *connection {
+func newConnection(s *Server, socket *websocket.Conn, from identity.Caller) *connection {
 	c := &connection{
-		server: s, socket: socket, address: address, log: s.config.Log,
+		server: s, socket: socket, from: from, log: s.config.Log,
 		out:    make(chan frame, queueLength),
 		budget: rate.NewLimiter(messagesPerSec, messageBurst),
 		renews: rate.NewLimiter(rate.Every(renewEvery), 2),
@@ -86,10 +86,10 @@ func (c *connection) enter() error {
 	if err != nil {
 		return err
 	}
-	if c.grant, err = c.server.config.Access.Redeem(c.ctx, hello.Token); err != nil {
+	if c.grant, err = c.server.config.Access.Redeem(c.ctx, c.from, hello.Token); err != nil {
 		return err
 	}
-	c.server.config.Entering(c.grant, c.address)
+	c.server.config.Entering(c.grant, c.from.IP)
 	if hello.Resume != "" {
 		return c.resume(hello.Resume)
 	}

@@ -7,6 +7,6 @@
 // the secret of its welcome. Each connection has one reader and one writer with a bounded queue; a client that does not
 // keep up is disconnected and resumes.
 //
-// It imports media, gin and coder/websocket. It never sees a name, never logs a message's content, a token or an address,
+// It imports media, identity, identity/join, gin and coder/websocket. It never sees a name, never logs a message's content, a token or an address,
 // and issues no token itself.
 package rtc

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/google/uuid"
 
+	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/media"
 )
 
@@ -28,7 +29,7 @@ type Grant struct {
 // Access checks room tokens and issues the next one.
 type Access interface {
 	// Redeem uses the token up. An error of type *Refusal names its code.
-	Redeem(ctx context.Context, token string) (Grant, error)
+	Redeem(ctx context.Context, from identity.Caller, token string) (Grant, error)
 	// Renew issues another token for the same grant.
 	Renew(ctx context.Context, grant Grant) (token string, expires time.Time, err error)
 }
@@ -108,7 +109,7 @@ func (s *Server) Serve(c *gin.Context) {
 		s.config.Log.Debug("a signalling request was not a WebSocket handshake")
 		return
 	}
-	newConnection(s, socket, address.Unmap()).run()
+	newConnection(s, socket, identity.Caller{IP: address.Unmap(), RequestID: c.Writer.Header().Get("X-Request-Id")}).run()
 }
 
 func (s *Server) enter() bool {

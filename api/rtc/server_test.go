@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/televisit/televisit/api/rtc"
+	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/media"
 )
 
@@ -167,7 +168,7 @@ func TestRefusedTokensAreNamed(t *testing.T) {
 	d := newDesk(t)
 	grant, _ := people()
 	used, expired := d.issue(grant), d.issue(grant)
-	if _, err := d.Redeem(t.Context(), used); err != nil {
+	if _, err := d.Redeem(t.Context(), identity.Caller{}, used); err != nil {
 		t.Fatal(err)
 	}
 	d.expire(expired)
