@@ -199,6 +199,28 @@ func (s *Service) Move(ctx context.Context, who audit.Actor, id uuid.UUID, versi
 	return s.ForWork(ctx, who.Org, id)
 }
 
+// SetClientResource keeps the Appointment as a FHIR client sent it last. version is the one that the caller saw; 0 does
+// not ask. Error: *Changed.
+func (s *Service) SetClientResource(ctx context.Context, who audit.Actor, id uuid.UUID, version int64, resource phi.Text) error {
+	sealer, err := s.sealers.Sealer(ctx, who.Org)
+	if err != nil {
+		return err
+	}
+	_, err = s.change(ctx, who, id, audit.Event{}, func(ctx context.Context, tx *audit.Tx, r *row) ([]visit.Command, error) {
+		r.did = "appointment.updated"
+		if err := r.expect(version); err != nil {
+			return nil, err
+		}
+		sealed, err := phi.SealText(sealer, resource, visitRow(id, "client_resource"))
+		if err != nil {
+			return nil, err
+		}
+		_, err = tx.Exec(ctx, "update visit set client_resource_sealed = $2 where id = $1", id, sealed)
+		return nil, err
+	})
+	return err
+}
+
 func (r *row) expect(version int64) error {
 	if version != 0 && version != r.Version {
 		return &Changed{Version: r.Version}

@@ -200,6 +200,19 @@ func TestMoveGivesAnotherTime(t *testing.T) {
 	}
 }
 
+func TestResourceOfAClientIsKeptForTheVersionThatItSaw(t *testing.T) {
+	f := open(t)
+	v := f.book(time.Hour)
+	f.must(f.SetClientResource(t.Context(), f.scheduler, v.ID, v.Version, phi.NewText(`{"a":1}`)))
+	var changed *scheduling.Changed
+	if err := f.SetClientResource(t.Context(), f.scheduler, v.ID, v.Version, phi.NewText(`{"b":1}`)); !errors.As(err, &changed) {
+		t.Fatalf("an old version was taken: %v", err)
+	}
+	if after := f.load(v.ID); after.ClientResource.Reveal() != `{"a":1}` || after.Version != v.Version+1 {
+		t.Fatalf("version %d", after.Version)
+	}
+}
+
 func TestAnotherOrganisationSeesAndTouchesNothing(t *testing.T) {
 	f := open(t)
 	v := f.book(time.Hour)

@@ -96,7 +96,8 @@ type DeliveryResult struct {
 }
 
 // RecordDelivery keeps the result of an attempt to deliver, with what it means for the visit. ledger may add further
-// rows in the same transaction and may be nil. What was accepted stays accepted.
+// rows in the same transaction and may be nil. What was accepted stays accepted, but for the appointment, which is sent
+// again whenever it changes.
 func (s *Service) RecordDelivery(ctx context.Context, who audit.Actor, id uuid.UUID, result DeliveryResult, ledger func(context.Context, *audit.Tx) error) error {
 	if result.State == visit.DeliveryAccepted && result.Reference.IsZero() {
 		return &Invalid{"reference", "is missing from an accepted delivery"}
@@ -143,7 +144,7 @@ func writeResult(ctx context.Context, tx *audit.Tx, sealer phi.Sealer, id uuid.U
 		       state = $3, problem = $4, etag = case when $5 = '' then etag else $5 end,
 		       reference_sealed = coalesce($6, reference_sealed),
 		       accepted_at = case when $3 = 'accepted' then coalesce(accepted_at, $2) else accepted_at end
-		where id = $1 and not (state = 'accepted' and $3 <> 'accepted')`, id, tx.Now, string(result.State), result.Problem, result.ETag, reference)
+		where id = $1 and not (state = 'accepted' and $3 <> 'accepted' and kind <> 'appointment')`, id, tx.Now, string(result.State), result.Problem, result.ETag, reference)
 	if err != nil {
 		return fmt.Errorf("keep the delivery's result: %w", err)
 	}

@@ -109,6 +109,10 @@ func TestDeliveredAppointmentFindsItsVisit(t *testing.T) {
 	if found.ID != v.ID || found.State.Delivery != visit.DeliveryNone {
 		t.Fatalf("found %s, %+v", found.ID, found.State)
 	}
+	f.must(f.RecordDelivery(t.Context(), f.system, v.Deliveries[0].ID, scheduling.DeliveryResult{State: visit.DeliveryRejected, Problem: "The EHR does not take the new time."}, nil))
+	if d := f.load(v.ID).Deliveries[0]; d.State != visit.DeliveryRejected || d.Reference.Reveal() != "Appointment/31" {
+		t.Fatalf("a changed appointment that is refused shows as %+v", d)
+	}
 	f.must(f.SetEncounter(t.Context(), f.clinician, v.ID, phi.NewText("Encounter/8")))
 	if f.load(v.ID).Encounter.Reveal() != "Encounter/8" {
 		t.Fatal("the encounter of the launch is not kept")
