@@ -317,3 +317,17 @@ func unstamp(kind string, p *rtp.Packet) (uuid.UUID, uint32) {
 	}
 	return uuid.UUID(payload[:16]), binary.BigEndian.Uint32(payload[16:20])
 }
+
+// never fails if a message of these types has come.
+func (c *client) never(kinds ...string) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range c.messages {
+		for _, kind := range kinds {
+			if m.Type == kind {
+				c.t.Errorf("unexpected %s (%s)", m.Type, m.Reason)
+			}
+		}
+	}
+}

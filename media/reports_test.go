@@ -2,6 +2,7 @@ package media_test
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -55,3 +56,18 @@ func (r *reports) wait(t *testing.T, what string) {
 		}
 	}
 }
+
+// without lists the reports that do not begin with a word.
+func (r *reports) without(word string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var list []string
+	for _, what := range r.list {
+		if !strings.HasPrefix(what, word) {
+			list = append(list, what)
+		}
+	}
+	return list
+}
+
+func equal(a, b []string) bool { return slices.Equal(a, b) }
