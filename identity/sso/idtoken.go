@@ -34,13 +34,7 @@ type claims struct {
 // discovered, audience and authorized party, times with a minute of skew, and the nonce of the flow.
 func (s *SSO) verify(ctx context.Context, p *peer, m metadata, raw, nonce string) (claims, error) {
 	now := s.now()
-	algs := make([]string, 0, len(acceptedAlgs()))
-	for _, a := range acceptedAlgs() {
-		algs = append(algs, string(a))
-	}
-	verifier := oidc.NewVerifier(m.Issuer, peerKeys{set: &p.keys, address: m.JWKS}, &oidc.Config{
-		ClientID: p.clientID, SupportedSigningAlgs: algs, Now: func() time.Time { return now.Add(-clockSkew) }})
-	token, err := verifier.Verify(ctx, raw)
+	token, err := s.verifier(p, m, now).Verify(ctx, raw)
 	if err != nil {
 		return claims{}, classify(err)
 	}
@@ -75,8 +69,9 @@ func classify(err error) error {
 	case errors.As(err, &expired):
 		return refuse("id-token-time", "expired")
 	}
-	for code, words := range map[string]string{"id-token-issuer": "issued by a different provider", "id-token-audience": "expected audience",
-		"id-token-key": "refused: id-token-key", "id-token-signature": "refused: id-token-signature", "id-token-malformed": "malformed jwt"} {
+	for words, code := range map[string]string{"issued by a different provider": "id-token-issuer", "expected audience": "id-token-audience",
+		"expected logout token audience": "id-token-audience", "refused: id-token-key": "id-token-key",
+		"refused: id-token-signature": "id-token-signature"} {
 		if strings.Contains(err.Error(), words) {
 			return refuse(code, err.Error())
 		}
