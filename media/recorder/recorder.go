@@ -160,6 +160,10 @@ func (r *Recorder) Start(ctx context.Context, recording uuid.UUID) (*Session, er
 	if err := syncFolder(r.config.Spool); err != nil {
 		return nil, fmt.Errorf("recorder: sync spool: %w", err)
 	}
+	// A crash may have left segments of the same recording, which goes on now.
+	if err := r.recoverRecording(recording); err != nil {
+		return nil, err
+	}
 	s := &Session{recorder: r, recording: recording, vault: v, folder: folder}
 	r.mu.Lock()
 	defer r.mu.Unlock()

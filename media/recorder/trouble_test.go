@@ -145,6 +145,76 @@ func TestWhatCloseLeavesIsUploadedAfterTheNextStart(t *testing.T) {
 	}
 }
 
+func TestRecordingGoesOnAfterACrash(t *testing.T) {
+	f := setUp(t, nil)
+	mic := tone(t, 440, 1)
+	session := f.start(t)
+	mic.play(t, session.TrackStarted(mic.info), time.Now(), 0, nil)
+	stop(t, session)
+	// What a crash would have left: a segment without its end, in a capture of its own.
+	names, _ := filepath.Glob(filepath.Join(f.dir, "store", "recordings", "*", "segments", "*", "*.seg"))
+	if len(names) != 1 {
+		t.Fatalf("%d segments", len(names))
+	}
+	content, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(f.dir, "spool", f.recording.String(), filepath.Base(filepath.Dir(names[0])))
+	open := filepath.Join(folder, "00000000.open")
+	if err := errors.Join(os.Remove(names[0]), os.MkdirAll(folder, 0o700), os.WriteFile(open, append(content, 0, 0, 0, 9, 9, 'x'), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	session = f.start(t) // without Recover
+	if found, err := f.Recover(context.Background()); err != nil || len(found) != 0 {
+		t.Errorf("Recover beside a running session: %v, %v", found, err)
+	}
+	mic.play(t, session.TrackStarted(mic.info), time.Now().Add(3*time.Second), 0, nil)
+	stop(t, session)
+	m := f.finalize(t)
+	if len(m.Tracks) != 2 || m.Tracks[0].Frames != len(mic.frames) && m.Tracks[1].Frames != len(mic.frames) {
+		t.Errorf("%+v", m.Tracks)
+	}
+}
+
+func TestSegmentRemovedFromTheSpoolDoesNotBlockTheRest(t *testing.T) {
+	release := make(chan struct{})
+	f := setUp(t, func(c *recorder.Config) {
+		troubled(c, func(store *blob.Dir) func(context.Context, string, io.Reader, int64) (blob.Info, error) {
+			return func(ctx context.Context, key string, r io.Reader, size int64) (blob.Info, error) {
+				select {
+				case <-release:
+					return store.Put(ctx, key, r, size)
+				default:
+					return blob.Info{}, errors.New("not yet")
+				}
+			}
+		})
+	})
+	mic := tone(t, 440, 1)
+	session := f.start(t)
+	for range 2 {
+		mic.play(t, session.TrackStarted(mic.info), time.Now(), 0, nil)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer cancel()
+	if err := session.Stop(ctx); !errors.Is(err, recorder.ErrPending) {
+		t.Fatal(err)
+	}
+	names, _ := filepath.Glob(filepath.Join(f.dir, "spool", f.recording.String(), "*", "*.seg"))
+	if len(names) != 2 {
+		t.Fatalf("%d segments", len(names))
+	}
+	if err := os.Remove(names[0]); err != nil {
+		t.Fatal(err)
+	}
+	close(release)
+	stop(t, session)
+	if m := f.finalize(t); len(m.Tracks) != 1 || m.Tracks[0].Frames != len(mic.frames) {
+		t.Errorf("%+v", m.Tracks)
+	}
+}
+
 func TestFullQueueDropsAndMarks(t *testing.T) {
 	f := setUp(t, func(c *recorder.Config) { c.QueueBytes = 20_000 })
 	camera := video(t, "video/VP8", testPicture, 3)

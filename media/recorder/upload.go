@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"sync"
@@ -40,13 +41,14 @@ type uploader struct {
 
 	mu      sync.Mutex
 	queue   []upload
+	known   map[string]bool               // files that are queued or being uploaded
 	left    map[uuid.UUID]int             // segments not yet verified, by recording
 	waiting map[uuid.UUID][]chan struct{} // closed when a recording has none left
 	changed chan struct{}                 // closed and replaced when the queue gets something
 }
 
 func newUploader(c Config, t *teller) *uploader {
-	u := &uploader{config: c, teller: t, left: map[uuid.UUID]int{}, waiting: map[uuid.UUID][]chan struct{}{}, changed: make(chan struct{})}
+	u := &uploader{config: c, teller: t, known: map[string]bool{}, left: map[uuid.UUID]int{}, waiting: map[uuid.UUID][]chan struct{}{}, changed: make(chan struct{})}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	for range uploadWorkers {
 		u.work.Go(u.run)
@@ -62,6 +64,10 @@ func (u *uploader) close() {
 func (u *uploader) add(job upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.known[job.file] {
+		return // found again, by Recover
+	}
+	u.known[job.file] = true
 	u.left[job.id.recording]++
 	u.push(job)
 }
@@ -112,6 +118,10 @@ func (u *uploader) run() {
 			u.finish(job)
 		case u.ctx.Err() != nil:
 			return
+		case errors.Is(err, fs.ErrNotExist):
+			u.config.Log.Error("a recorded segment was removed from the spool before it was stored")
+			u.teller.failed(job.id.recording, "spool")
+			u.finish(job)
 		default:
 			u.retry(job, err)
 		}
@@ -198,6 +208,7 @@ func (u *uploader) finish(job upload) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	recording := job.id.recording
+	delete(u.known, job.file)
 	if u.left[recording]--; u.left[recording] > 0 {
 		return
 	}
