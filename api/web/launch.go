@@ -48,8 +48,8 @@ type LaunchDesk struct {
 
 // Register implements api.Registrar.
 func (l *LaunchDesk) Register(r api.Routes) {
-	r.Handle(http.MethodGet, "/launch/visit/:patient", identity.VisitBook, l.offer)
-	r.Handle(http.MethodPost, "/launch/visit", identity.VisitBook, l.begin)
+	r.Handle(http.MethodGet, "/launch/visit/:patient", identity.VisitStart, l.offer)
+	r.Handle(http.MethodPost, "/launch/visit", identity.VisitStart, l.begin)
 }
 
 // Destination is the page that a launch leads to: the visit of its appointment; else the visit with its patient that is
@@ -140,7 +140,7 @@ func (l *LaunchDesk) begin(c *gin.Context) {
 		return
 	}
 	who := api.ActorOf(c)
-	if err := api.Allow(c, identity.VisitBook, identity.Resource{Clinician: who.ID}); err != nil {
+	if err := api.Allow(c, identity.VisitStart, identity.Resource{Clinician: who.ID}); err != nil {
 		api.Fail(c, err)
 		return
 	}
