@@ -28,6 +28,8 @@ type client struct {
 	pc          *webrtc.PeerConnection
 	mic, camera *webrtc.TrackLocalStaticRTP
 	neg         int
+	registry    interceptor.Registry
+	rewrite     func(sdp string) string // of answers, nil = none
 
 	mu       sync.Mutex
 	changed  chan struct{} // closed and replaced at each change
@@ -144,7 +146,7 @@ func (c *client) dial(settings ...func(*webrtc.SettingEngine)) {
 		f(&se)
 	}
 	api := webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithSettingEngine(se),
-		webrtc.WithInterceptorRegistry(&interceptor.Registry{}))
+		webrtc.WithInterceptorRegistry(&c.registry))
 	pc, err := api.NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		c.t.Fatal(err)
@@ -206,6 +208,9 @@ func (c *client) offer(options *webrtc.OfferOptions, tracks ...media.Track) {
 		c.t.Fatalf("offer: %v", err)
 	}
 	answer := c.message(media.TypeAnswer, func(m media.Message) bool { return m.Negotiation == c.neg })
+	if c.rewrite != nil {
+		answer.SDP = c.rewrite(answer.SDP)
+	}
 	err = c.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: answer.SDP})
 	if err != nil {
 		c.t.Fatal(err)

@@ -166,9 +166,9 @@ func (s *slot) restart(p *publication) {
 func (s *slot) start(now time.Time) {
 	s.mu.Lock()
 	p := s.source
-	if p == nil || !p.video || !s.waitKey {
+	if p == nil || !p.video || !s.waitKey || !s.link.connected.Load() {
 		s.mu.Unlock()
-		return
+		return // when the link is connected, the room starts its slots
 	}
 	replayed := s.replay(p, now)
 	s.mu.Unlock()
@@ -183,7 +183,7 @@ func (s *slot) start(now time.Time) {
 func (s *slot) replay(p *publication, now time.Time) bool {
 	key, newest := p.keyAt.Load(), p.newest.Load()
 	kind := p.codec.Load()
-	if s.writer == nil || !s.link.connected.Load() || kind == nil || p.blocked.Load() || key == 0 ||
+	if s.writer == nil || kind == nil || p.blocked.Load() || key == 0 ||
 		newest-key >= replayPackets {
 		return false
 	}
