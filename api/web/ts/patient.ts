@@ -109,6 +109,7 @@ function sayLeft(): void {
 find<HTMLButtonElement>('[data-check-start]').onclick = (event) => {
   (event.currentTarget as HTMLElement).hidden = true;
   find('[data-check-rows]').hidden = false;
+  find('[data-check-done]').textContent = words('patient.js.check.done');
   void check.start();
 };
 find<HTMLButtonElement>('[data-check-done]').onclick = () => void checked();

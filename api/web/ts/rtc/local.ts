@@ -41,8 +41,9 @@ export class LocalMedia {
     return this.#on[kind] && !this.#held && this.track(kind) !== null;
   }
 
-  isOn(kind: Kind): boolean {
-    return this.#on[kind] && this.track(kind) !== null;
+  /** What the person wants, as long as there may be a device for it. */
+  wanted(kind: Kind): boolean {
+    return this.#on[kind] && (this.state[kind] === 'ok' || this.state[kind] === 'off');
   }
 
   async setOn(kind: Kind, on: boolean): Promise<void> {

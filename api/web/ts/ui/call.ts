@@ -112,6 +112,7 @@ export class Call {
   #showSelf(): void {
     const stream = this.local.track('video') ? this.local.stream : null;
     for (const video of all<HTMLVideoElement>('[data-self]')) if (video.srcObject !== stream) video.srcObject = stream;
+    this.#options.root.classList.toggle('has-picture', stream !== null);
   }
 
   #over(tell: () => void): void {

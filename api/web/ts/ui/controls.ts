@@ -28,7 +28,7 @@ export class Controls {
   }
 
   toggle(kind: Kind): void {
-    void this.#local.setOn(kind, !this.#local.isOn(kind));
+    void this.#local.setOn(kind, !this.#local.wanted(kind));
   }
 
   stopSharing(): void {
@@ -44,8 +44,8 @@ export class Controls {
   }
 
   #paint(): void {
-    this.#set('mic', this.#local.isOn('audio'));
-    this.#set('cam', this.#local.isOn('video'));
+    this.#set('mic', this.#local.wanted('audio'));
+    this.#set('cam', this.#local.wanted('video'));
     this.#set('share', this.#screen !== null);
   }
 

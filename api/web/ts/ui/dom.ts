@@ -63,19 +63,20 @@ export function clock(seconds: number): string {
   return s >= 3600 ? `${Math.floor(s / 3600)}:${parts.join(':')}` : parts.join(':').replace(/^0/, '');
 }
 
+const staleAfterMs = 2500;
+
 /** Calls changed for every visit that the server reports as changed, and alive with whether the line is up. */
-export function follow(changed: (visit: string) => void, alive: (up: boolean) => void = () => {}): EventSource {
+export function follow(changed: (visit: string) => void, alive: (up: boolean) => void): void {
   const source = new EventSource('/events');
+  let down: number | undefined;
   source.addEventListener('visit', (event) => changed((event as MessageEvent<string>).data));
-  let wasDown = false;
   source.onopen = () => {
+    window.clearTimeout(down);
     alive(true);
-    if (wasDown) changed(''); // something may have been missed
-    wasDown = false;
+    if (down !== undefined) changed(''); // something may have been missed
+    down = undefined;
   };
   source.onerror = () => {
-    wasDown = true;
-    alive(false);
+    down ??= window.setTimeout(() => alive(false), staleAfterMs); // a line that comes back at once is not worth a word
   };
-  return source;
 }
