@@ -115,10 +115,12 @@ func RecordingDocument(r Recording) []byte {
 		attachment.ContentType = ptr("video/webm")
 	}
 	d := r4.DocumentReference{
-		Identifier:  documentIdentifiers(r.Identifiers, r.SHA256),
-		Status:      r4.DocumentReferenceStatusCurrent,
-		DocStatus:   ptr(r4.CompositionStatusFinal),
-		Type:        ptr(concept(systemDocumentType, "visit-recording", "Recording of a video visit", "Recording of a video visit")),
+		Identifier: documentIdentifiers(r.Identifiers, r.SHA256),
+		Status:     r4.DocumentReferenceStatusCurrent,
+		DocStatus:  ptr(r4.CompositionStatusFinal),
+		Type:       ptr(concept(systemDocumentType, "visit-recording", "Recording of a video visit", "Recording of a video visit")),
+		// Not clinical-note, which it is not; but servers in the shape of US Core ask for a category.
+		Category:    []r4.CodeableConcept{concept(SystemBase+"CodeSystem/document-category", "recording", "Recording", "Recording")},
 		Subject:     ptr(reference(r.Patient)),
 		Date:        instant(r.StoredAt),
 		Custodian:   optionalReference(r.Organization),

@@ -162,12 +162,22 @@ func (o object) addParticipants(from object) {
 		switch {
 		case known == nil:
 			have = append(have, p)
-		case p["period"] != nil:
-			known["period"] = p["period"]
+		default:
+			known.complete(p)
 		}
 	}
 	if len(have) > 0 {
 		o["participant"] = encode(have)
+	}
+}
+
+// complete gives a participant that the EHR lists our period, and a type where it has none.
+func (o object) complete(from object) {
+	if from["period"] != nil {
+		o["period"] = from["period"]
+	}
+	if o["type"] == nil && from["type"] != nil {
+		o["type"] = from["type"]
 	}
 }
 
