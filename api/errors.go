@@ -98,10 +98,10 @@ func statusOf(err error) (int, string) {
 	switch {
 	case is[*http.MaxBytesError](err):
 		return http.StatusRequestEntityTooLarge, "too-large"
-	case is[*plain](err):
-		return as[*plain](err).status, ""
 	case is[*Statused](err):
 		return as[*Statused](err).Status, ""
+	case is[*plain](err):
+		return as[*plain](err).status, ""
 	case is[*Invalid](err), is[*scheduling.Invalid](err):
 		return http.StatusBadRequest, "invalid"
 	case is[*identity.Denied](err), is[*identity.Refused](err), is[*sso.Refused](err), is[*join.TokenRefused](err):

@@ -27,6 +27,8 @@ type SignInFlows interface {
 	BeginLogin(ctx context.Context, from identity.Caller, provider, returnPath, browser string) (string, error)
 	Complete(ctx context.Context, from identity.Caller, c sso.Callback) (sso.Result, error)
 	SaveGrant(ctx context.Context, who audit.Actor, staff, visit uuid.UUID, g *sso.Grant) (uuid.UUID, error)
+	BeginStepUp(ctx context.Context, from identity.Caller, provider, returnPath, browser string, maxAge time.Duration) (string, error)
+	BackChannelLogout(ctx context.Context, from identity.Caller, provider, token string) (sso.LoggedOut, error)
 	LogoutURL(ctx context.Context, provider, returnURL string) string
 	JWKS() []byte
 }
@@ -34,12 +36,15 @@ type SignInFlows interface {
 // Register signs people in.
 type Register interface {
 	SignIn(ctx context.Context, from identity.Caller, org uuid.UUID, proof identity.Identity) (identity.Staff, error)
+	StaffBySubject(ctx context.Context, org uuid.UUID, issuer, subject string) (identity.Staff, error)
 }
 
 // SessionKeeper begins and ends sessions.
 type SessionKeeper interface {
 	Begin(ctx context.Context, who audit.Actor, s identity.Session) (string, identity.Principal, error)
 	End(ctx context.Context, p identity.Principal, from identity.Caller) error
+	EndAll(ctx context.Context, who audit.Actor, staff uuid.UUID) (int, error)
+	EndIssuerSession(ctx context.Context, from identity.Caller, org uuid.UUID, connection, sid string) (int, error)
 }
 
 // FrontPages are the ways in and out: sign-in, launch, sign-out, preferences.
@@ -70,6 +75,9 @@ func (f *FrontPages) Register(r api.Routes) {
 	public(http.MethodGet, "/sso/:provider", gate, f.login)
 	public(http.MethodPost, "/preferences", nil, f.preferences)
 	public(http.MethodGet, "/.well-known/jwks.json", nil, f.keys)
+	// The identity provider itself posts this one: no browser, no cookie, no origin.
+	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/sso/:provider/logout", Action: api.Public, Answers: api.JSON, Bearer: true, Limit: gate}, f.backChannelLogout)
+	r.Handle(http.MethodGet, "/prove-again", identity.SessionEnd, f.proveAgain)
 	r.Handle(http.MethodPost, "/logout", identity.SessionEnd, f.logout)
 	r.HandleRoute(api.Route{Method: http.MethodGet, Path: "/static/:file", Action: api.Public}, f.Site.Assets().Serve)
 }
@@ -156,20 +164,6 @@ func (f *FrontPages) callback(c *gin.Context) {
 			api.Fail(c, err)
 			return
 		}
-	}
-	c.Redirect(http.StatusSeeOther, to)
-}
-
-func (f *FrontPages) logout(c *gin.Context) {
-	p := api.PrincipalOf(c)
-	if err := f.Sessions.End(c.Request.Context(), p, api.CallerOf(c)); err != nil {
-		api.Fail(c, err)
-		return
-	}
-	api.EndSession(c)
-	to := f.Flows.LogoutURL(c.Request.Context(), p.Connection, f.Origin+"/")
-	if to == "" {
-		to = "/?over=out"
 	}
 	c.Redirect(http.StatusSeeOther, to)
 }
