@@ -64,27 +64,30 @@ type auditKind struct {
 // kindOf names an action by its last word: they are past tense, subject.verb.
 func kindOf(action string) auditKind {
 	subject, verb, _ := strings.Cut(action, ".")
+	if i := strings.LastIndexByte(verb, '-'); i >= 0 && verb != "no-show" {
+		verb = verb[i+1:]
+	}
 	rest := coding(systemEventType, "rest", "Restful Operation")
 	switch {
-	case subject == "login" || subject == "session" || subject == "launch":
-		return auditKind{category: coding(systemDCM, "110114", "User Authentication"), dcm: loginKind(verb), action: r4.AuditEventActionE}
+	case oneOf(subject, "login", "logout", "session", "launch", "sso"):
+		return auditKind{category: coding(systemDCM, "110114", "User Authentication"), dcm: loginKind(subject, verb), action: r4.AuditEventActionE}
 	case subject == "breakglass" || subject == "break-glass" || subject == "security":
 		return auditKind{category: coding(systemDCM, "110113", "Security Alert"), action: r4.AuditEventActionE}
-	case oneOf(verb, "read", "viewed", "downloaded", "opened"):
+	case oneOf(verb, "read", "viewed", "downloaded", "opened", "reviewed"):
 		return auditKind{category: rest, interaction: "read", action: r4.AuditEventActionR, profile: "Read", reading: true}
-	case oneOf(verb, "searched", "listed"):
+	case oneOf(verb, "searched", "listed", "found"):
 		return auditKind{category: rest, interaction: "search", action: r4.AuditEventActionE, reading: true}
-	case oneOf(verb, "created", "booked", "queued", "signed", "added"):
+	case oneOf(verb, "created", "booked", "queued", "signed", "added", "invited"):
 		return auditKind{category: rest, interaction: "create", action: r4.AuditEventActionC, profile: "Create"}
-	case oneOf(verb, "updated", "moved", "cancelled", "saved", "amended", "arrived", "no-show", "changed"):
+	case oneOf(verb, "updated", "moved", "cancelled", "saved", "amended", "arrived", "no-show", "changed", "revoked", "linked"):
 		return auditKind{category: rest, interaction: "update", action: r4.AuditEventActionU, profile: "Update"}
 	default:
 		return auditKind{category: coding(systemDCM, "110100", "Application Activity"), action: r4.AuditEventActionE}
 	}
 }
 
-func loginKind(verb string) *r4.Coding {
-	if oneOf(verb, "ended", "logout", "expired") {
+func loginKind(subject, verb string) *r4.Coding {
+	if subject == "logout" || oneOf(verb, "ended", "all", "expired") {
 		return ptr(coding(systemDCM, "110123", "Logout"))
 	}
 	return ptr(coding(systemDCM, "110122", "Login"))

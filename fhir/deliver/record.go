@@ -66,6 +66,13 @@ func (e *ledgerEntry) write(ctx context.Context, tx *audit.Tx, sealer phi.Sealer
 func (t *task) record(result scheduling.DeliveryResult, entry *ledgerEntry) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), 20*time.Second)
 	defer cancel()
+	if t.delivery.State == visit.DeliveryAccepted && result.State != visit.DeliveryAccepted {
+		// What the EHR has once taken stays taken; only the request itself is kept.
+		if entry == nil {
+			return nil
+		}
+		result = scheduling.DeliveryResult{State: visit.DeliveryAccepted, Reference: t.delivery.Reference}
+	}
 	var ledger Ledger
 	if entry != nil {
 		sealer, err := t.Sealers.Sealer(ctx, t.who.Org)
@@ -77,7 +84,7 @@ func (t *task) record(result scheduling.DeliveryResult, entry *ledgerEntry) erro
 	if err := t.Visits.RecordDelivery(ctx, t.who, t.delivery.ID, result, ledger); err != nil {
 		return err
 	}
-	t.delivery.State = result.State
+	t.delivery.State, t.delivery.Problem = result.State, result.Problem
 	return nil
 }
 
@@ -120,8 +127,6 @@ func (t *task) failedWith(err error, state visit.Delivery, entry *ledgerEntry) e
 		if err := t.keepAttempt(*entry, state, notYet); err != nil {
 			return err
 		}
-		entry = nil
-		return t.later(err, state)
 	}
 	return t.later(err, state)
 }

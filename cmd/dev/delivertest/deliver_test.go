@@ -343,3 +343,37 @@ func TestTrailOfADelivery(t *testing.T) {
 		t.Errorf("the trail has %v", seen)
 	}
 }
+
+// TestQueueCarriesItThrough leaves everything to the queue: from the signature to the chart nobody does anything.
+func TestQueueCarriesItThrough(t *testing.T) {
+	c := openClinic(t)
+	c.queue.Handle(job.Deliver, c.worker.Work)
+	must(t, c.queue.Start(t.Context()))
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		_ = c.queue.Stop(ctx)
+	})
+	v := c.signed(false)
+	c.await(func() bool { return c.load(v.ID).State.Delivery == visit.DeliveryAccepted })
+	if e, d, a := len(c.hospital.chart("Encounter")), len(c.hospital.chart("DocumentReference")), len(c.hospital.chart("Appointment")); e != 1 || d != 1 || a != 1 {
+		t.Errorf("the chart has %d encounters, %d documents, %d appointments", e, d, a)
+	}
+}
+
+// TestAcceptedStaysAccepted: a late job for an appointment that the EHR has taken, while the EHR is down, spoils nothing.
+func TestAcceptedStaysAccepted(t *testing.T) {
+	c := openClinic(t)
+	v := c.book(48 * time.Hour)
+	d := delivery(t, v, scheduling.DeliverAppointment)
+	must(t, c.worker.Work(t.Context(), c.org, d.ID, job.Attempt{Number: 1}))
+	_, err := c.hospital.faults.Add(faults.Fault{Kind: faults.ServerError, Times: faults.Forever})
+	must(t, err)
+	if err := c.worker.Work(t.Context(), c.org, d.ID, job.Attempt{Number: 1}); err == nil {
+		t.Error("the failure to compare is not told to the queue")
+	}
+	must(t, c.worker.Work(t.Context(), c.org, d.ID, job.Attempt{Number: 9, Last: true}))
+	if d = delivery(t, c.load(v.ID), scheduling.DeliverAppointment); d.State != visit.DeliveryAccepted || d.Reference.IsZero() {
+		t.Errorf("the delivery is now %s", d.State)
+	}
+}
