@@ -94,6 +94,8 @@ type Organisation struct {
 	Phone    string        `yaml:"phone"` // shown to patients who need help
 	EHRs     []EHRConfig   `yaml:"ehrs"`
 	SSO      []SSOProvider `yaml:"sso"`
+	// APIClients may book over the FHIR API.
+	APIClients []APIClient `yaml:"api_clients"`
 }
 
 // EHRConfig is one FHIR server that launches visits and takes write-backs.
@@ -102,7 +104,9 @@ type EHRConfig struct {
 	Iss      string `yaml:"iss"` // FHIR base URL, exact
 	ClientID string `yaml:"client_id"`
 	Profile  string `yaml:"profile"` // generic, plain-text
-	Scopes   string `yaml:"scopes"`
+	Scopes   string `yaml:"scopes"`  // of a launch, SMART v2
+	// SystemScopes are those of the server itself (Backend Services), for booking and for writing back.
+	SystemScopes string `yaml:"system_scopes"`
 }
 
 // SSOProvider is an OIDC identity provider for staff.
@@ -111,7 +115,6 @@ type SSOProvider struct {
 	Issuer     string `yaml:"issuer"`
 	ClientID   string `yaml:"client_id"`
 	RolesClaim string `yaml:"roles_claim"`
-	EHR        string `yaml:"ehr"` // whose Practitioner the claim fhirUser names
 }
 
 // LoadConfig reads path strictly: an unknown key is an error.

@@ -53,6 +53,7 @@ type metadata struct {
 	Token         string   `json:"token_endpoint"`
 	JWKS          string   `json:"jwks_uri"`
 	EndSession    string   `json:"end_session_endpoint"`
+	Introspection string   `json:"introspection_endpoint"`
 	Capabilities  []string `json:"capabilities"`
 	Challenges    []string `json:"code_challenge_methods_supported"`
 	AuthAlgs      []string `json:"token_endpoint_auth_signing_alg_values_supported"`

@@ -11,15 +11,20 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
 )
 
 // Client is the registration of a SMART application.
 type Client struct {
-	ClientID     string   `json:"client_id"`
-	Name         string   `json:"name"`
-	JWKSURI      string   `json:"jwks_uri"`
-	LaunchURL    string   `json:"launch_url"`
-	RedirectURIs []string `json:"redirect_uris"`
+	ClientID string `json:"client_id"`
+	Name     string `json:"name"`
+	JWKSURI  string `json:"jwks_uri"`
+	// JWKS registers the public keys themselves, for a client without a web server. Without a launch URL the client is
+	// no application of the chart: it uses Backend Services only.
+	JWKS         *jose.JSONWebKeySet `json:"jwks"`
+	LaunchURL    string              `json:"launch_url"`
+	RedirectURIs []string            `json:"redirect_uris"`
 	// Scopes is a space-separated list.
 	Scopes string `json:"scopes"`
 }
@@ -69,7 +74,7 @@ func (c *Config) complete() error {
 		return configError("data is missing")
 	}
 	for _, client := range c.Clients {
-		if err := checkURLs(client.ClientID, append([]string{client.JWKSURI, client.LaunchURL}, client.RedirectURIs...)); err != nil {
+		if err := checkURLs(client.ClientID, client.urls()); err != nil {
 			return err
 		}
 	}
@@ -99,6 +104,18 @@ func (c *Config) completeClock() error {
 	shift := start.Sub(clock())
 	c.Now = func() time.Time { return clock().Add(shift) }
 	return nil
+}
+
+// urls are the client's addresses.
+func (c Client) urls() []string {
+	var urls []string
+	if c.JWKS == nil {
+		urls = append(urls, c.JWKSURI)
+	}
+	if c.JWKS == nil || c.LaunchURL != "" {
+		urls = append(urls, c.LaunchURL)
+	}
+	return append(urls, c.RedirectURIs...)
 }
 
 func checkURLs(clientID string, urls []string) error {
@@ -140,7 +157,7 @@ func (c *Config) httpClient() (*http.Client, error) {
 func (c *Config) origins() []string {
 	var urls []string
 	for _, client := range c.Clients {
-		urls = append(append(urls, client.LaunchURL), client.RedirectURIs...)
+		urls = append(urls, client.urls()...)
 	}
 	for _, client := range c.StaffClients {
 		urls = append(append(urls, client.RedirectURIs...), client.PostLogoutRedirectURIs...)

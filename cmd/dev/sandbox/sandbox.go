@@ -186,7 +186,7 @@ func (s *Server) Close() error {
 func smartClients(clients []Client) []smart.Client {
 	var out []smart.Client
 	for _, c := range clients {
-		out = append(out, smart.Client{ID: c.ClientID, Name: c.Name, JWKSURI: c.JWKSURI, LaunchURL: c.LaunchURL, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes})
+		out = append(out, smart.Client{ID: c.ClientID, Name: c.Name, JWKSURI: c.JWKSURI, Keys: c.JWKS, LaunchURL: c.LaunchURL, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes})
 	}
 	return out
 }
@@ -202,6 +202,9 @@ func staffClients(clients []StaffClient) []staffidp.Client {
 func apps(clients []Client) []chart.App {
 	var out []chart.App
 	for _, c := range clients {
+		if c.LaunchURL == "" {
+			continue
+		}
 		out = append(out, chart.App{ID: c.ClientID, Name: c.Name, LaunchURL: c.LaunchURL})
 	}
 	return out

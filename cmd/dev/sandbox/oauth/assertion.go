@@ -66,7 +66,7 @@ func (a *assertions) verify(ctx context.Context, assertion, clientID string) (*C
 	if clientID != "" && clientID != client.ID {
 		return nil, errWrongClient
 	}
-	key, err := a.keys.find(ctx, client.JWKSURI, header.KeyID, header.Algorithm)
+	key, err := a.keyOf(ctx, client, header.KeyID, header.Algorithm)
 	if err != nil {
 		return nil, errors.Join(errKey, err)
 	}
@@ -102,4 +102,12 @@ func (a *assertions) check(client *Client, claims jwt.Claims) error {
 	}
 	a.seen[key] = claims.Expiry.Time()
 	return nil
+}
+
+// keyOf finds a client's key among those that it was registered with, or at its address.
+func (a *assertions) keyOf(ctx context.Context, client *Client, kid, algorithm string) (jose.JSONWebKey, error) {
+	if client.Keys != nil {
+		return pick(*client.Keys, kid, algorithm)
+	}
+	return a.keys.find(ctx, client.JWKSURI, kid, algorithm)
 }

@@ -4,13 +4,16 @@ import (
 	"slices"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
 // Client is a registered application. It implements op.Client.
 type Client struct {
-	ID, Name, JWKSURI      string
+	ID, Name, JWKSURI string
+	// Keys are the client's public keys when it was registered with them instead of with an address (RFC 7591, "jwks").
+	Keys                   *jose.JSONWebKeySet
 	Redirects, PostLogouts []string
 	// Scopes are the scopes the client was registered for.
 	Scopes []string

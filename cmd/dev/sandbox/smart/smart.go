@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	jose "github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 
 	"github.com/televisit/televisit/cmd/dev/sandbox/accounts"
@@ -20,6 +21,7 @@ import (
 // Client is the registration of a SMART application.
 type Client struct {
 	ID, Name, JWKSURI, LaunchURL string
+	Keys                         *jose.JSONWebKeySet
 	RedirectURIs                 []string
 	// Scopes is the space-separated list the client is registered for.
 	Scopes string
@@ -52,7 +54,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, issuer: c.Origin + "/auth", launches: newLaunches(c.Now)}
 	var clients []*oauth.Client
 	for _, client := range c.Clients {
-		clients = append(clients, &oauth.Client{ID: client.ID, Name: client.Name, JWKSURI: client.JWKSURI, Redirects: client.RedirectURIs,
+		clients = append(clients, &oauth.Client{ID: client.ID, Name: client.Name, JWKSURI: client.JWKSURI, Keys: client.Keys, Redirects: client.RedirectURIs,
 			Scopes: strings.Fields(client.Scopes), Grants: []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials}})
 	}
 	var err error

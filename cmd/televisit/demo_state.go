@@ -1,0 +1,145 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/google/uuid"
+)
+
+func (d *demo) loadState() error {
+	raw, err := os.ReadFile(filepath.Join(d.dir, "demo.json"))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return fmt.Errorf("read the demonstration's state: %w", err)
+	default:
+		if err := json.Unmarshal(raw, &d.state); err != nil {
+			return fmt.Errorf("the demonstration's state is damaged (%s): %w", filepath.Join(d.dir, "demo.json"), err)
+		}
+	}
+	if d.state.AppPassword == "" {
+		d.state.AppPassword = randomHex(24)
+	}
+	if d.state.OrgID == "" {
+		d.state.OrgID = uuid.NewString()
+	}
+	return nil
+}
+
+func (d *demo) saveState() error {
+	raw, err := json.MarshalIndent(d.state, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(d.dir, "demo.json")
+	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+		return fmt.Errorf("keep the demonstration's state: %w", err)
+	}
+	return os.Rename(path+".new", path)
+}
+
+// choosePorts keeps the ports of the last start where they are free, takes the wanted one on the first, and free
+// ones where something else listens.
+func (d *demo) choosePorts(host, wanted string) error {
+	want, err := strconv.Atoi(wanted)
+	if err != nil {
+		return fmt.Errorf("--listen: %q is not a port", wanted)
+	}
+	if d.state.ServerPort != 0 && wanted == "8443" {
+		want = d.state.ServerPort
+	}
+	taken := map[int]bool{}
+	choices := []struct {
+		port *int
+		want int
+		udp  bool
+	}{
+		{&d.state.ServerPort, want, false},
+		{&d.state.SandboxPort, or(d.state.SandboxPort, 9443), false},
+		{&d.state.MediaPort, or(d.state.MediaPort, 7881), true},
+		{&d.state.TURNPort, or(d.state.TURNPort, 3478), true},
+		{&d.state.TURNTLSPort, or(d.state.TURNTLSPort, 5349), false},
+		{&d.state.MetricsPort, or(d.state.MetricsPort, 9464), false},
+	}
+	for _, c := range choices {
+		port, err := freePort(host, c.want, c.udp, taken)
+		if err != nil {
+			return err
+		}
+		*c.port = port
+		taken[port] = true
+	}
+	return nil
+}
+
+// freePort gives want when nobody listens there, else one that the kernel offers. UDP parts listen on TCP as well.
+func freePort(host string, want int, udp bool, taken map[int]bool) (int, error) {
+	for _, port := range []int{want, 0, 0, 0, 0} {
+		if port != 0 && taken[port] {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		got := l.Addr().(*net.TCPAddr).Port
+		_ = l.Close()
+		if taken[got] {
+			continue
+		}
+		if udp {
+			p, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(got)))
+			if err != nil {
+				continue
+			}
+			_ = p.Close()
+		}
+		return got, nil
+	}
+	return 0, fmt.Errorf("no free port on %s", host)
+}
+
+// openLog writes JSON lines to path and warnings to standard error as well.
+func openLog(path, level string) (*slog.Logger, func(), error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the log folder: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the log: %w", err)
+	}
+	handler := slog.NewMultiHandler(newLogHandler(f, level), newLogHandler(os.Stderr, "warn"))
+	return slog.New(handler), func() { _ = f.Close() }, nil
+}
+
+func newLogHandler(w io.Writer, level string) slog.Handler {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		l = slog.LevelInfo
+	}
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails on Linux; Go aborts if it does
+	return hex.EncodeToString(b)
+}
+
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+	return value
+}
