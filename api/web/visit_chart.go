@@ -172,3 +172,12 @@ func (e chartEntry) detail() string {
 	}
 	return ""
 }
+
+// Search implements ChartSearch.
+func (e *EHRCharts) Search(ctx context.Context, org uuid.UUID, name, resource string, params url.Values) ([]ehr.Resource, error) {
+	client, ok := e.Client(org, name)
+	if !ok {
+		return nil, api.ErrNotFound
+	}
+	return client.Search(ctx, resource, params)
+}

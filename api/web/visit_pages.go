@@ -121,6 +121,9 @@ func (p *VisitPages) allowed(c *gin.Context, action identity.Action, handle visi
 	if err != nil {
 		return err
 	}
+	if api.PrincipalOf(c).Staff == uuid.Nil {
+		action = identity.VisitView // patients and guests have pages of their own for what they may do
+	}
 	if err := api.Allow(c, action, identity.Resource{Visit: id, Clinician: v.Clinician.ID}); err != nil {
 		return err
 	}
