@@ -111,7 +111,7 @@ func (h *hospital) wire(ring *identity.Keyring, clock func() time.Time, quiet *s
 	h.t.Cleanup(events.Close)
 	h.launches = &web.LaunchDesk{Site: site, Visits: h.Service, Charts: charts, Now: clock}
 	h.engine = must(api.New(api.Deps{Origin: origin, Sessions: h.sessions, Trail: h.db, Pages: site, Metrics: prometheus.NewRegistry(), Now: clock, Log: quiet},
-		&web.FrontPages{Site: site, Origin: origin, Providers: []web.SignInProvider{{Name: "north", Organisation: "North Hospital"}}, Flows: noFlows{}, People: h.people, Sessions: h.sessions, Launches: h.launches},
+		&web.FrontPages{Site: site, Origin: origin, Providers: []web.SignInProvider{{Name: "north", Organisation: "North Hospital"}}, Flows: noFlows{}, People: h.people, Sessions: h.sessions, Staff: h.people, Launches: h.launches},
 		h.launches, events,
 		&web.WorklistPages{Site: site, Visits: h.Service, Staff: h.people, Now: clock},
 		&web.SchedulePages{Site: site, Visits: h.Service, Staff: h.people, Charts: charts, Links: join.NewLinks(h.db, ring, h.sessions, origin, clock),

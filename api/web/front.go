@@ -42,6 +42,7 @@ type Register interface {
 // SessionKeeper begins and ends sessions.
 type SessionKeeper interface {
 	Begin(ctx context.Context, who audit.Actor, s identity.Session) (string, identity.Principal, error)
+	Lookup(ctx context.Context, cookie string) (identity.Principal, error)
 	End(ctx context.Context, p identity.Principal, from identity.Caller) error
 	EndAll(ctx context.Context, who audit.Actor, staff uuid.UUID) (int, error)
 	EndIssuerSession(ctx context.Context, from identity.Caller, org uuid.UUID, connection, sid string) (int, error)
@@ -56,6 +57,7 @@ type FrontPages struct {
 	Flows     SignInFlows
 	People    Register
 	Sessions  SessionKeeper
+	Staff     StaffRegister
 	Launches  *LaunchDesk
 }
 
@@ -79,6 +81,10 @@ func (f *FrontPages) Register(r api.Routes) {
 	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/sso/:provider/logout", Action: api.Public, Answers: api.JSON, Bearer: true, Limit: gate}, f.backChannelLogout)
 	r.Handle(http.MethodGet, "/prove-again", identity.SessionEnd, f.proveAgain)
 	r.Handle(http.MethodPost, "/logout", identity.SessionEnd, f.logout)
+	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/handoff", Action: identity.SessionEnd, Answers: api.JSON}, f.handOff)
+	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/handoff/who", Action: api.Public, Answers: api.JSON, Limit: gate}, f.handOffWho)
+	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/handoff/accept", Action: api.Public, Answers: api.JSON, Limit: gate}, f.handOffAccept)
+	public(http.MethodGet, "/handoff", nil, f.handOffPage)
 	r.HandleRoute(api.Route{Method: http.MethodGet, Path: "/static/:file", Action: api.Public}, f.Site.Assets().Serve)
 }
 

@@ -279,3 +279,20 @@ func (h *hospital) recorded(v scheduling.VisitView) uuid.UUID {
 }
 
 var _ web.View = (*web.WorklistView)(nil)
+
+func TestHandOffSignsAWindowIn(t *testing.T) {
+	h := openHospital(t)
+	given := h.expect(h.post(h.clinician, "/handoff", nil), 200, `"/handoff#`)
+	secret := regexp.MustCompile(`#([\w-]+)`).FindStringSubmatch(given)[1]
+	h.expect(h.get(person{}, "/handoff"), 200, "Continue in this window")
+	h.expect(h.send(person{}, http.MethodPost, "/handoff/who", url.Values{"secret": {secret}}), 200, "Dr. Kofi Osei")
+	accepted := h.send(person{}, http.MethodPost, "/handoff/accept", url.Values{"secret": {secret}, "next": {"https://evil.example"}})
+	h.expect(accepted, 200, `{"url":"/"}`)
+	cookie := accepted.Result().Cookies()[0]
+	if cookie.Name != "__Host-televisit" || !cookie.Secure || !cookie.HttpOnly || cookie.SameSite != http.SameSiteNoneMode || cookie.Path != "/" {
+		t.Fatalf("the session's cookie is %+v", cookie)
+	}
+	h.expect(h.get(person{cookie: cookie.Value}, "/worklist"), 200)
+	h.expect(h.send(person{}, http.MethodPost, "/handoff/who", url.Values{"secret": {"wrong"}}), 410)
+	h.expect(h.send(person{}, http.MethodPost, "/handoff/accept", url.Values{"secret": {"wrong"}}), 410)
+}

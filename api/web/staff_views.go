@@ -2,7 +2,7 @@ package web
 
 // staffViews lists the views of templates/staff and templates/public.
 func staffViews() []View {
-	return []View{&SignInView{}, &ProblemView{}, &WorklistView{}, &NoVisitView{}, &ScheduleView{}, &LinkView{},
+	return []View{&SignInView{}, &ProblemView{}, &HandOffView{}, &WorklistView{}, &NoVisitView{}, &ScheduleView{}, &LinkView{},
 		&RecordingsView{}, &PlayerView{}, &AuditView{}, &AuditEventView{}, &BoundaryView{}}
 }
 

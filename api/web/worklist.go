@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -260,6 +261,10 @@ func (w *WorklistPages) retry(c *gin.Context) {
 	}
 	if err != nil {
 		api.Fail(c, err)
+		return
+	}
+	if strings.HasPrefix(c.GetHeader("Accept"), "application/json") {
+		c.JSON(http.StatusOK, map[string]string{"delivery": "due"})
 		return
 	}
 	c.Redirect(http.StatusSeeOther, "/worklist?list=delivery")
