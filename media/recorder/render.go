@@ -30,7 +30,12 @@ func (r *Recorder) ffmpeg(ctx context.Context, args ...string) error {
 	cmd.Stderr = &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("recorder: ffmpeg: %w", err)
+	}
+	// Calls on the same machine come first. Best effort: it changes how soon, not whether.
+	_ = syscall.Setpriority(syscall.PRIO_PROCESS, cmd.Process.Pid, 10)
+	if err := cmd.Wait(); err != nil {
 		said := strings.TrimSpace(stderr.String())
 		return fmt.Errorf("recorder: ffmpeg: %w: %s", err, said[max(0, len(said)-500):])
 	}

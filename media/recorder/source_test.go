@@ -201,8 +201,6 @@ func (s *source) send(t testing.TB, sink packet.TrackSink, i int, arrival time.T
 	}
 }
 
-func (s *source) duration() time.Duration { return time.Duration(len(s.frames)) * s.every }
-
 func ntp(at time.Time) uint64 {
 	return uint64(at.Unix()+2208988800)<<32 | uint64(at.Nanosecond())<<32/uint64(time.Second)
 }
