@@ -95,6 +95,8 @@ func (s *Server) resolve(ctx context.Context, who audit.Actor, ref phi.Text, kin
 	return id, err
 }
 
+// readAppointment also answers at the address that Location names, as long as that version is the current one: older ones
+// are not kept, so vread is not declared.
 func (s *Server) readAppointment(c *gin.Context) {
 	id, err := api.PathID(c, "id")
 	if err != nil {
@@ -104,6 +106,10 @@ func (s *Server) readAppointment(c *gin.Context) {
 	view, err := s.Visits.Visit(c.Request.Context(), api.ActorOf(c), id)
 	if err != nil {
 		fail(c, err)
+		return
+	}
+	if wanted := c.Param("version"); wanted != "" && etag(view.Version) != `W/"`+wanted+`"` {
+		fail(c, &problem{status: http.StatusNotFound, code: "not-found", text: "only the current version is kept"})
 		return
 	}
 	versionHeaders(c, view.Version, view.UpdatedAt)

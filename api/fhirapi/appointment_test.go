@@ -58,6 +58,10 @@ func TestBookedAppointmentComesBackWithAllThatWasSent(t *testing.T) {
 	if again := h.do(request{method: http.MethodGet, path: "/fhir/Appointment/" + id, token: everything, header: map[string]string{"If-None-Match": `W/"1"`}}); again.status != http.StatusNotModified {
 		t.Errorf("If-None-Match: %d", again.status)
 	}
+	if at := h.do(request{method: http.MethodGet, path: strings.TrimPrefix(created.header.Get("Location"), origin), token: everything}); at.status != http.StatusOK {
+		t.Errorf("there is nothing at Location: %d", at.status)
+	}
+	h.do(request{method: http.MethodGet, path: "/fhir/Appointment/" + id + "/_history/7", token: everything}).refused(http.StatusNotFound)
 	if strings.Contains(h.log.String(), "anary") || strings.Contains(h.log.String(), id) {
 		t.Errorf("the log tells of the patient or the visit: %s", h.log)
 	}

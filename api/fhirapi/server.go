@@ -76,7 +76,7 @@ func New(c Config) *Server { return &Server{Config: c, base: c.Origin + "/fhir"}
 type door struct {
 	method, path string
 	resource     string // "" for the system itself
-	interaction  string // R4 restful-interaction code
+	interaction  string // R4 restful-interaction code; "" is not declared
 	permission   permission
 	action       identity.Action
 	session      bool // a signed-in session may pass too
@@ -91,6 +91,7 @@ func (s *Server) doors() []door {
 		{http.MethodGet, "/fhir/Appointment", appointment, "search-type", search, identity.FHIRRead, false, s.searchAppointments},
 		{http.MethodPost, "/fhir/Appointment/_search", appointment, "search-type", search, identity.FHIRRead, false, s.searchAppointments},
 		{http.MethodGet, "/fhir/Appointment/:id", appointment, "read", read, identity.FHIRRead, false, s.readAppointment},
+		{http.MethodGet, "/fhir/Appointment/:id/_history/:version", appointment, "", read, identity.FHIRRead, false, s.readAppointment},
 		{http.MethodPut, "/fhir/Appointment/:id", appointment, "update", update, identity.FHIRWrite, false, s.updateAppointment},
 		{http.MethodPatch, "/fhir/Appointment/:id", appointment, "patch", update, identity.FHIRWrite, false, s.patchAppointment},
 		{http.MethodGet, "/fhir/Patient/:id", "Patient", "read", read, identity.FHIRRead, false, s.readPatient},
@@ -127,7 +128,7 @@ func (s *Server) capability() fhir.Server {
 			out.Resources = append(out.Resources, fhir.ServedResource{Type: d.resource, Search: searchParams(d.resource)})
 		}
 		r := &out.Resources[i]
-		if !strings.HasSuffix(d.path, "/_search") {
+		if d.interaction != "" && !strings.HasSuffix(d.path, "/_search") {
 			r.Interactions = append(r.Interactions, d.interaction)
 		}
 		r.IfMatch = r.IfMatch || d.permission == update
