@@ -8,6 +8,7 @@ import (
 
 	"github.com/televisit/televisit/api/rtc"
 	"github.com/televisit/televisit/identity"
+	"github.com/televisit/televisit/identity/join"
 )
 
 // ledger is an Access that keeps its tokens in memory: each is good once.
@@ -44,9 +45,9 @@ func (l *ledger) Redeem(_ context.Context, _ identity.Caller, token string) (rtc
 	grant, known := l.grants[token]
 	switch {
 	case !known:
-		return rtc.Grant{}, rtc.ErrTokenForeign
+		return rtc.Grant{}, &join.TokenRefused{Reason: "foreign"}
 	case l.stale[token]:
-		return rtc.Grant{}, rtc.ErrTokenExpired
+		return rtc.Grant{}, &rtc.Refusal{Code: "expired", Text: "too late"}
 	case l.used[token]:
 		return rtc.Grant{}, rtc.ErrTokenUsed
 	}

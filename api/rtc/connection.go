@@ -87,7 +87,7 @@ func (c *connection) enter() error {
 		return err
 	}
 	if c.grant, err = c.server.config.Access.Redeem(c.ctx, c.from, hello.Token); err != nil {
-		return err
+		return told(err)
 	}
 	c.server.config.Entering(c.grant, c.from.IP)
 	if hello.Resume != "" {

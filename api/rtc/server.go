@@ -28,7 +28,7 @@ type Grant struct {
 
 // Access checks room tokens and issues the next one.
 type Access interface {
-	// Redeem uses the token up. An error of type *Refusal names its code.
+	// Redeem uses the token up. A *join.TokenRefused or a *Refusal tells the client why not.
 	Redeem(ctx context.Context, from identity.Caller, token string) (Grant, error)
 	// Renew issues another token for the same grant.
 	Renew(ctx context.Context, grant Grant) (token string, expires time.Time, err error)

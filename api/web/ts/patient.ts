@@ -147,8 +147,3 @@ if (first === 'waiting') {
 } else {
   show(first);
 }
-if (first === 'check') {
-  void call.local.openIfGranted().then((open) => {
-    if (open) find<HTMLButtonElement>('[data-check-start]').click();
-  });
-}

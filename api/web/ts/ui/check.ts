@@ -93,7 +93,7 @@ export class DeviceCheck {
   #set(row: Row, result: Result, key = `patient.js.check.${row}.${result}`): void {
     this.#results[row] = result;
     const element = find(`[data-check=${row}]`, this.#root);
-    element.dataset['result'] = result;
+    element.dataset['state'] = result;
     this.#say(row, key);
     if (row === 'speaker') find('[data-heard-question]', this.#root).hidden = true;
   }
