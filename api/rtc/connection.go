@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -19,8 +20,9 @@ const (
 	writeWithin    = 5 * time.Second
 	pingEvery      = 5 * time.Second
 	pongWithin     = 5 * time.Second
-	messagesPerSec = 60  // trickled candidates come in bursts, nothing else is frequent
-	messageBurst   = 240 //
+	silentFor      = 10 * time.Second // the page pings every 1.5 s; one that stopped is not there, even if its browser is
+	messagesPerSec = 60               // trickled candidates come in bursts, nothing else is frequent
+	messageBurst   = 240              //
 	renewEvery     = 5 * time.Second
 
 	policySFU       = "sfu"
@@ -37,6 +39,7 @@ type connection struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	out    chan frame
+	heard  atomic.Int64 // when the last message came, Unix nanoseconds
 	budget *rate.Limiter
 	renews *rate.Limiter
 
@@ -51,6 +54,7 @@ func newConnection(s *Server, socket *websocket.Conn, from identity.Caller) *con
 		budget: rate.NewLimiter(messagesPerSec, messageBurst),
 		renews: rate.NewLimiter(rate.Every(renewEvery), 2),
 	}
+	c.heard.Store(s.config.Now().UnixNano())
 	c.ctx, c.cancel = context.WithCancel(s.ctx)
 	socket.SetReadLimit(media.MaxMessage)
 	return c
@@ -146,6 +150,7 @@ func (c *connection) read() (left bool) {
 			c.cancel()
 			return false
 		}
+		c.heard.Store(c.server.config.Now().UnixNano())
 		if !c.budget.AllowN(c.server.config.Now(), 1) {
 			c.finish(errorMessage(CodeTooMany, "too many messages"), CloseTooMany)
 			return false

@@ -84,7 +84,7 @@ func (c *connection) writeFrame(message media.Message) error {
 	return c.socket.Write(ctx, websocket.MessageText, data)
 }
 
-// keepAlive notices a line that died without a word: the browser answers these pings even while its page sleeps.
+// keepAlive notices a line that died without a word, and a page that did: its browser would still answer pings.
 func (c *connection) keepAlive(done chan<- struct{}) {
 	defer close(done)
 	ticker := time.NewTicker(pingEvery)
@@ -97,7 +97,8 @@ func (c *connection) keepAlive(done chan<- struct{}) {
 			ctx, cancel := context.WithTimeout(c.ctx, pongWithin)
 			err := c.socket.Ping(ctx)
 			cancel()
-			if err != nil {
+			silent := c.server.config.Now().Sub(time.Unix(0, c.heard.Load()))
+			if err != nil || silent > silentFor {
 				c.cancel()
 				return
 			}
