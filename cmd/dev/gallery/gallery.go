@@ -73,7 +73,7 @@ func (g *gallery) write(out string) error {
 	return nil
 }
 
-// ServeHTTP serves /scene/<theme>/<name>, the assets, and /sheet/<name> with the four sizes side by side.
+// handler serves /scene/<theme>/<name>, the assets, /scenes with the names, and /frames/<name> with several sizes side by side.
 func (g *gallery) handler() http.Handler {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
@@ -92,6 +92,13 @@ func (g *gallery) handler() http.Handler {
 			return
 		}
 		c.Status(http.StatusNotFound)
+	})
+	r.GET("/scenes", func(c *gin.Context) {
+		names := make([]string, len(g.scenes))
+		for i, s := range g.scenes {
+			names[i] = s.name
+		}
+		c.JSON(http.StatusOK, names)
 	})
 	r.GET("/frames/:name", func(c *gin.Context) {
 		var page strings.Builder

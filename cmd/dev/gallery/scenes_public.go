@@ -7,6 +7,7 @@ func publicScenes() []scene {
 	found := []scene{
 		{name: "signin", path: "/", view: &web.SignInView{Providers: providers, EHRs: []string{"Sandbox Hospital"}}},
 		{name: "signin-idle", path: "/", view: &web.SignInView{Providers: providers[:1], Over: "idle"}},
+		{name: "handoff", path: "/handoff", view: &web.HandOffView{}},
 		{name: "signin-none", path: "/", view: &web.SignInView{}},
 	}
 	for code, status := range map[string]int{"not-found": 404, "not-permitted": 403, "conflict": 409, "gone": 410, "offline": 503, "internal": 500, "too-many": 429} {
