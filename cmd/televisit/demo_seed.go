@@ -4,16 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
 
-	"github.com/televisit/televisit/api/web"
 	"github.com/televisit/televisit/audit"
+	"github.com/televisit/televisit/fhir/ehr"
 	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/identity/phi"
 	"github.com/televisit/televisit/scheduling"
+	"github.com/televisit/televisit/scheduling/visit"
 )
 
 // seed fills a new demonstration: the hospital's staff, and visits around now with patients of the sandbox's chart.
@@ -38,7 +40,7 @@ func (d *demo) seedStaff(ctx context.Context, who audit.Actor) error {
 		if u.Practitioner == "" {
 			continue // linked at the first sign-in
 		}
-		_, err := d.server.people.SaveStaff(ctx, who, identity.Staff{Org: who.Org, Roles: []identity.Role{identity.Clinician}, Name: phi.NewText(u.Name),
+		_, err := d.server.people.SaveStaff(ctx, who, identity.Staff{Org: who.Org, Active: true, Roles: []identity.Role{identity.Clinician}, Name: phi.NewText(u.Name),
 			TimeZone: "America/New_York", PractitionerEHR: demoEHR, Practitioner: phi.NewText(u.Practitioner)})
 		if err != nil {
 			return fmt.Errorf("staff: %s", audit.Safe(err))
@@ -47,39 +49,60 @@ func (d *demo) seedStaff(ctx context.Context, who audit.Actor) error {
 	return nil
 }
 
-// seedVisits books a morning for each clinician, the first visit starting a moment from now.
+// seedVisits takes over the appointments that the sandbox's chart has for its clinicians today, as an interface with
+// the hospital's schedule would: each becomes a visit that knows its appointment.
 func (d *demo) seedVisits(ctx context.Context, who audit.Actor) error {
 	clinicians, err := d.server.people.Clinicians(ctx, who)
 	if err != nil {
 		return err
 	}
-	patients, err := d.server.charts.FindPatients(ctx, who.Org, demoEHR, web.PatientQuery{})
-	if err != nil {
-		return fmt.Errorf("read the sandbox's patients: %w", err)
-	}
-	if len(patients) < 4*len(clinicians) {
-		return errors.New("the sandbox has too few patients")
-	}
-	reasons := []string{"Blood pressure follow-up", "New rash on both arms", "Medication review", "Results of last week's tests"}
-	first := time.Now().UTC().Truncate(5 * time.Minute).Add(5 * time.Minute)
-	next := 0
+	booked := 0
 	for _, clinician := range clinicians {
-		for i, reason := range reasons {
-			id, err := d.server.visits.SavePatient(ctx, who, patients[next])
-			if err != nil {
-				return fmt.Errorf("patient: %s", audit.Safe(err))
-			}
-			next++
-			starts := first.Add(time.Duration(i) * 45 * time.Minute)
-			_, err = d.server.visits.Book(ctx, who, scheduling.Booking{Clinician: clinician.ID, Patient: id, StartsAt: starts, EndsAt: starts.Add(30 * time.Minute),
-				VisitType: "video", Reason: phi.NewText(reason), EHR: demoEHR})
+		params := url.Values{"practitioner": {clinician.Practitioner.Reveal()}, "status": {"booked"}}
+		appointments, err := d.server.charts.Search(ctx, who.Org, demoEHR, "Appointment", params)
+		if err != nil {
+			return fmt.Errorf("read the sandbox's appointments: %w", err)
+		}
+		for _, appointment := range appointments {
+			taken, err := d.takeOver(ctx, who, clinician, appointment)
 			if err != nil {
 				return fmt.Errorf("visit: %s", audit.Safe(err))
 			}
+			if taken {
+				booked++
+			}
 		}
+	}
+	if booked == 0 {
+		return errors.New("the sandbox has no appointments")
 	}
 	return nil
 }
+
+func (d *demo) takeOver(ctx context.Context, who audit.Actor, clinician identity.Staff, appointment ehr.Resource) (bool, error) {
+	client, err := d.server.charts.client(who.Org, demoEHR)
+	if err != nil {
+		return false, err
+	}
+	facts, err := client.AppointmentFacts(appointment.Raw)
+	if err != nil || !facts.End.After(time.Now()) {
+		return false, err
+	}
+	patient, err := d.server.charts.Patient(ctx, who.Org, demoEHR, facts.Patient)
+	if err != nil {
+		return false, err
+	}
+	id, err := d.server.visits.SavePatient(ctx, who, patient)
+	if err != nil {
+		return false, err
+	}
+	_, err = d.server.visits.Book(ctx, who, scheduling.Booking{Clinician: clinician.ID, Patient: id, StartsAt: facts.Start, EndsAt: facts.End,
+		VisitType: "video", Reason: facts.Reason, EHR: demoEHR, Appointment: phi.NewText(appointment.Reference())})
+	return err == nil, err
+}
+
+// demoClinician is whose first visit the printed links lead to.
+const demoClinician = "Osei"
 
 // makeLinks names what there is to click.
 func (d *demo) makeLinks(ctx context.Context, who audit.Actor) error {
@@ -87,12 +110,13 @@ func (d *demo) makeLinks(ctx context.Context, who audit.Actor) error {
 		"chart": d.sandbox.ready.ChartURL, "schedule": d.origin() + "/schedule", "audit": d.origin() + "/audit", "home": d.origin() + "/",
 		"worklist": d.origin() + "/worklist",
 	}
-	visits, err := d.server.visits.Day(ctx, who, nil, scheduling.Date{})
+	today := scheduling.DateOf(time.Now(), time.UTC)
+	visits, err := d.server.visits.Calendar(ctx, who, nil, today.Add(-1), 3)
 	if err != nil {
 		return err
 	}
 	for _, v := range visits {
-		if v.State.Stage != "booked" || !strings.Contains(v.Clinician.Name.Reveal(), "Osei") {
+		if v.State.Stage != visit.Booked || v.EndsAt.Before(time.Now()) || !strings.Contains(v.Clinician.Name.Reveal(), demoClinician) {
 			continue
 		}
 		link, err := d.server.links.NewPatientLink(ctx, who, v.ID)
@@ -100,7 +124,8 @@ func (d *demo) makeLinks(ctx context.Context, who audit.Actor) error {
 			return err
 		}
 		d.links["patient"], d.links["patient_birth_date"] = link.URL, v.Patient.BirthDate.Reveal()
-		d.links["patient_name"] = v.Patient.Name.Reveal()
+		d.links["patient_name"], d.links["appointment"] = v.Patient.Name.Reveal(), v.Appointment.Reveal()
+		d.links["patient_reference"], d.links["visit"] = v.Patient.Reference.Reveal(), v.ID.String()
 		break
 	}
 	return nil

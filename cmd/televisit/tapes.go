@@ -126,7 +126,7 @@ func (t *tapes) Finalized(m recorder.Manifest) {
 
 // Failed implements recorder.Facts; the job that finalises decides what is left of it.
 func (t *tapes) Failed(recording uuid.UUID, reason string) {
-	t.log.Error("a recording has a fault", "recording", recording, "reason", reason)
+	t.log.Warn("a recording reports a fault", "recording", recording, "reason", reason)
 }
 
 func (t *tapes) keep(what string, recording uuid.UUID, do func(context.Context, uuid.UUID) error) {

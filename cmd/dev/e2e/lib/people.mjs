@@ -10,7 +10,7 @@ export async function openChart(demo, context, user = demo.user('clinician')) {
   await id(page, 'username').fill(user.username);
   await id(page, 'password').fill(user.password);
   await id(page, 'submit').click();
-  await id(page, 'patient-count').waitFor();
+  await id(page, 'user-name').waitFor();
   return page;
 }
 
@@ -52,7 +52,9 @@ export async function proveBirthDate(page, birthDate) {
 
 /** From the device check to the waiting room. */
 export async function checkAndWait(page, { consent = 'yes' } = {}) {
-  await id(page, 'check-start').click();
+  // Where the browser has been allowed before, the check begins by itself.
+  await id(page, 'check').waitFor();
+  if (await id(page, 'check-start').isVisible()) await id(page, 'check-start').click();
   await until('camera and microphone are checked', () => page.evaluate(() =>
     ['camera', 'microphone'].every((kind) => document.querySelector(`[data-check="${kind}"]`)?.dataset.state === 'ok')));
   await id(page, 'check-tone').click();
