@@ -187,7 +187,7 @@ func (f *FrontPages) preferences(c *gin.Context) {
 
 func setPreference(c *gin.Context, name, value string) {
 	// Not HttpOnly: the page's own switch of the theme writes it too.
-	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: aYear, Secure: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(c.Writer, &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: aYear, Secure: true, SameSite: http.SameSiteNoneMode, Partitioned: api.Embedded(c)})
 }
 
 func (f *FrontPages) keys(c *gin.Context) {

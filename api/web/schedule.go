@@ -13,7 +13,6 @@ import (
 	"github.com/televisit/televisit/api"
 	"github.com/televisit/televisit/audit"
 	"github.com/televisit/televisit/identity"
-	"github.com/televisit/televisit/identity/join"
 	"github.com/televisit/televisit/scheduling"
 	"github.com/televisit/televisit/scheduling/visit"
 )
@@ -30,12 +29,6 @@ type ScheduleVisits interface {
 	Patient(ctx context.Context, who audit.Actor, id uuid.UUID) (scheduling.PatientView, error)
 	SavePatient(ctx context.Context, who audit.Actor, p scheduling.Patient) (uuid.UUID, error)
 	PatientsSearched(ctx context.Context, who audit.Actor, ehr string, hits int, known ...uuid.UUID) error
-}
-
-// PatientLinks makes and shows the links of patients.
-type PatientLinks interface {
-	NewPatientLink(ctx context.Context, who audit.Actor, visit uuid.UUID) (join.Link, error)
-	Current(ctx context.Context, who audit.Actor, visit uuid.UUID) (join.Link, error)
 }
 
 // SchedulePages are the calendar and its panel. Each step is a form, so that all of it works without script.
@@ -271,31 +264,6 @@ func cancelReason(chosen string) string {
 		return "oth-err"
 	}
 	return "other"
-}
-
-func (s *SchedulePages) link(c *gin.Context) {
-	v, err := s.mine(c, identity.LinkView)
-	if err != nil {
-		api.Fail(c, err)
-		return
-	}
-	link, err := s.currentLink(c, v.ID)
-	if err != nil {
-		api.Fail(c, err)
-		return
-	}
-	local := zone(v.Clinician.TimeZone)
-	s.Site.Render(c, http.StatusOK, &LinkView{Patient: v.Patient.Name.Reveal(), StartsAt: v.StartsAt.In(local), Clinician: v.Clinician.Name.Reveal(),
-		Link: link.URL, Expires: link.ExpiresAt.In(local)})
-}
-
-// currentLink is the visit's link; one that was never made, as for a visit booked over the FHIR API, is made now.
-func (s *SchedulePages) currentLink(c *gin.Context, id uuid.UUID) (join.Link, error) {
-	link, err := s.Links.Current(c.Request.Context(), api.ActorOf(c), id)
-	if refused := new(join.LinkRefused); errors.As(err, &refused) && refused.Reason == "unknown" {
-		return s.Links.NewPatientLink(c.Request.Context(), api.ActorOf(c), id)
-	}
-	return link, err
 }
 
 // mine is the visit in the path, once the policy allows the action on it.

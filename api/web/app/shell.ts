@@ -4,7 +4,7 @@ document.querySelector<HTMLButtonElement>("[data-theme-toggle]")?.addEventListen
   event.preventDefault();
   const dark = root.dataset["theme"] === "dark" || (!root.dataset["theme"] && matchMedia("(prefers-color-scheme: dark)").matches);
   root.dataset["theme"] = dark ? "light" : "dark";
-  document.cookie = `theme=${root.dataset["theme"]}; path=/; max-age=31536000; secure; samesite=lax`;
+  document.cookie = `theme=${root.dataset["theme"]}; path=/; max-age=31536000; secure; samesite=none`;
 });
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll<HTMLDetailsElement>("details.menu[open]")) {

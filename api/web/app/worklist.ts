@@ -8,12 +8,15 @@ const keys = document.getElementById("keys") as HTMLDialogElement;
 const chime = document.getElementById("chime") as HTMLInputElement;
 let waiting = Number(meta().dataset["waiting"] ?? 0);
 let dirty = false;
+let signedOut = false;
 
 function meta(): HTMLElement {
   return document.getElementById("worklist-meta") as HTMLElement;
 }
 
 function say(kind: "live" | "stale" | "out"): void {
+  if (signedOut && kind === "stale") return;
+  signedOut = kind === "out";
   state.dataset["state"] = kind;
   state.textContent = (state.dataset[kind] ?? "").replace("{time}", meta().dataset["asOf"] ?? "");
 }
