@@ -79,6 +79,7 @@ const steps = {
     await control('/control/mend/patient');
     await clinician.until('the unmuting', async () => (await clinician.call('log')).includes('unmuted'));
     await patient.until('the open microphone', () => patient.call('live'));
+    await patient.until('its own unmuting', async () => (await patient.call('log')).lastIndexOf('unmuted') > (await patient.call('log')).lastIndexOf('muted self-lost'));
     await Promise.all([conversing(clinician), conversing(patient)]);
   },
   async 'leaving ends it for both'({ clinician, patient }) {

@@ -154,6 +154,7 @@ export class Session {
     window.clearTimeout(this.#muteTimer);
     this.#lostAt = 0;
     this.#local.hold(false);
+    this.#events.unmuted(); // the server says muted again if somebody else is still away
     if (this.#negotiation.pc.connectionState === 'connected') this.#become('live');
   }
 
