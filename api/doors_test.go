@@ -212,7 +212,7 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		if framed := strings.Contains(policy, "frame-ancestors 'self' https://ehr.example.org"); framed != (a.path == "/worklist") {
 			t.Errorf("%s: %s", a.path, policy)
 		}
-		for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+		for name, value := range map[string]string{"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 			"Strict-Transport-Security": "max-age=63072000", "Cross-Origin-Opener-Policy": "same-origin"} {
 			if h.Get(name) != value {
 				t.Errorf("%s: %s is %q", a.path, name, h.Get(name))
