@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..');
-const program = join(root, 'bin', 'televisit');
+const program = join(process.env.TELEVISIT_BIN ?? join(root, 'bin'), 'televisit');
 
 /** Starts a demonstration. With `data` it continues the state of an earlier one. */
 export async function startDemo({ data, logLevel = 'debug', env = {} } = {}) {
