@@ -83,7 +83,7 @@ func (p *publication) limitBySubscribers(now time.Time) {
 
 // rate grades a peer's connection from 0 (unusable) to 5 (as good as it gets)
 // by loss both ways and round trip, and tells everyone when it changes.
-func (r *room) rate(p *Peer, l *link) {
+func (r *room) rate(p *member, l *link) {
 	loss, trip := l.down.figures()
 	trip = max(trip, time.Duration(l.rtt.Load()))
 	for _, pub := range *l.pubs.Load() {
@@ -103,6 +103,6 @@ func (r *room) rate(p *Peer, l *link) {
 	}
 	p.level = level
 	for _, other := range r.peers {
-		other.tell(Message{Type: TypeQuality, Peer: p.Participant(), Level: &level})
+		other.tell(Message{Type: TypeQuality, Peer: p.participantID(), Level: &level})
 	}
 }

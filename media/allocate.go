@@ -7,7 +7,7 @@ import (
 
 // install puts a negotiated link into service: its publications as offered,
 // its slots ready for allocate.
-func (r *room) install(p *Peer, l *link, table *mediaTable, tracks []Track) bool {
+func (r *room) install(p *member, l *link, table *mediaTable, tracks []Track) bool {
 	if p.gone.Load() {
 		return false
 	}
@@ -47,7 +47,7 @@ type offeredSource struct{ kind, source string }
 // offeredSources says what a client publishes: what its tracks list says, and
 // for sections not listed, the first audio is the mic, the first video the
 // camera, and the rest is screen.
-func offeredSources(p *Peer, table *mediaTable, tracks []Track) map[string]offeredSource {
+func offeredSources(p *member, table *mediaTable, tracks []Track) map[string]offeredSource {
 	offered := map[string]offeredSource{}
 	if !p.join.Publish {
 		return offered
@@ -90,7 +90,7 @@ func (r *room) allocate() {
 	}
 }
 
-func (r *room) allocateFor(p *Peer, l *link, now time.Time) {
+func (r *room) allocateFor(p *member, l *link, now time.Time) {
 	slots := l.allSlots()
 	var told []Slot
 	want := [2]int{}
@@ -109,7 +109,7 @@ func (r *room) allocateFor(p *Peer, l *link, now time.Time) {
 		}
 		for _, s := range mine {
 			if pub := s.current(); pub != nil {
-				told = append(told, Slot{Mid: s.mid, Peer: pub.peer.Participant(), Source: pub.source})
+				told = append(told, Slot{Mid: s.mid, Peer: pub.peer.participantID(), Source: pub.source})
 			}
 		}
 		want[k] = max(len(sources), len(mine))
@@ -130,7 +130,7 @@ func (r *room) allocateFor(p *Peer, l *link, now time.Time) {
 }
 
 // tellWant says how many audio and video slots the client should have in all.
-func (r *room) tellWant(p *Peer, slots []*slot, want [2]int) {
+func (r *room) tellWant(p *member, slots []*slot, want [2]int) {
 	have := [2]int{}
 	for _, s := range slots {
 		if s.video {
@@ -144,7 +144,7 @@ func (r *room) tellWant(p *Peer, slots []*slot, want [2]int) {
 }
 
 // sources lists what a peer should receive of a kind, in the order of joining.
-func (r *room) sources(p *Peer, kind string) []*publication {
+func (r *room) sources(p *member, kind string) []*publication {
 	var list []*publication
 	for _, other := range r.peers {
 		if other == p {
@@ -203,7 +203,7 @@ func choose(all, mine []*slot, pub *publication) *slot {
 	return free
 }
 
-func beside(all []*slot, s *slot, peer *Peer) bool {
+func beside(all []*slot, s *slot, peer *member) bool {
 	for _, other := range all {
 		if other.index != s.index || other.kind == s.kind {
 			continue

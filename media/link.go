@@ -17,7 +17,7 @@ import (
 // fingerprint) gets a new link; its peer, secret and place in the room stay.
 type link struct {
 	node        *Node
-	peer        *Peer
+	peer        *member
 	pc          *webrtc.PeerConnection
 	api         *webrtc.API
 	fingerprint string
@@ -39,7 +39,7 @@ type link struct {
 	bySSRC atomic.Pointer[map[uint32]*slot]
 }
 
-func (n *Node) newLink(p *Peer, fingerprint string) (*link, error) {
+func (n *Node) newLink(p *member, fingerprint string) (*link, error) {
 	l := &link{node: n, peer: p, fingerprint: fingerprint, ssrc: rand.Uint32()}
 	l.feedback.init(l)
 	l.pubs.Store(&map[string]*publication{})

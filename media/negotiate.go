@@ -16,7 +16,7 @@ func badOffer(text string) error { return &SignalError{Code: "bad-offer", Text: 
 
 // negotiate answers an offer. The client always offers, so there is no glare;
 // an offer with a new DTLS fingerprint begins a new link.
-func (p *Peer) negotiate(m Message) error {
+func (p *member) negotiate(m Message) error {
 	p.negMu.Lock()
 	defer p.negMu.Unlock()
 	offer, err := parseSDP(m.SDP)
@@ -156,7 +156,7 @@ func codecRank(c webrtc.RTPCodecParameters) int {
 	return 1
 }
 
-func (p *Peer) candidate(m Message) error {
+func (p *member) candidate(m Message) error {
 	l := p.link.Load()
 	if l == nil {
 		return &SignalError{Code: "no-offer", Text: "candidate before the first offer"}

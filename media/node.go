@@ -112,9 +112,9 @@ func (n *Node) Join(ctx context.Context, join Join) (*Peer, error) {
 		if err != nil {
 			return nil, err
 		}
-		var peer *Peer
-		if r.do(func() { peer = r.join(join) }) && peer != nil {
-			return peer, nil
+		var joined *member
+		if r.do(func() { joined = r.join(join) }) && joined != nil {
+			return &Peer{member: joined}, nil
 		}
 	}
 	return nil, ctx.Err()
@@ -130,7 +130,7 @@ type Resume struct {
 	Send        func(Message) bool
 }
 
-// Resume gives a lost participant its new socket: the same Peer, the same
+// Resume gives a lost participant its new socket: the same place, the same
 // call. The client then offers with an ICE restart.
 func (n *Node) Resume(ctx context.Context, resume Resume) (*Peer, error) {
 	if err := ctx.Err(); err != nil {
@@ -141,7 +141,11 @@ func (n *Node) Resume(ctx context.Context, resume Resume) (*Peer, error) {
 		return nil, ErrNoResume
 	}
 	var peer *Peer
-	r.do(func() { peer = r.resume(resume) })
+	r.do(func() {
+		if back := r.resume(resume); back != nil {
+			peer = &Peer{member: back, socket: back.socket.Load()}
+		}
+	})
 	if peer == nil {
 		return nil, ErrNoResume
 	}

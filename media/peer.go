@@ -28,20 +28,28 @@ var (
 	ErrNotHandled = errors.New("media: this message is for the socket's owner")
 )
 
-// Peer is one participant in one room. Its methods may be called from any
-// goroutine.
+// Peer is one participant's place in a room, as held by one socket. When the
+// participant resumes on a new socket, that one gets its own Peer and what
+// the older one still says is ignored. Its methods may be called from any
+// goroutine, but not from within Join.Send.
 type Peer struct {
+	member *member
+	socket uint64
+}
+
+// member is the participant behind its Peers.
+type member struct {
 	node *Node
 	room *room
 	join Join
 
-	sink  atomic.Pointer[func(Message) bool]
-	link  atomic.Pointer[link]
-	gone  atomic.Bool
-	negMu sync.Mutex // one negotiation at a time
+	sink   atomic.Pointer[func(Message) bool]
+	socket atomic.Uint64 // the newest
+	link   atomic.Pointer[link]
+	gone   atomic.Bool
+	negMu  sync.Mutex // one negotiation at a time
 
 	// The room's goroutine owns what follows.
-	order        int
 	secret       string
 	state        string
 	socketLostAt time.Time // zero while the socket is there
@@ -54,15 +62,52 @@ type Peer struct {
 	level        int
 }
 
-// Participant is the id under which the other participants know this peer.
-func (p *Peer) Participant() string { return p.join.Participant.String() }
+// Participant is the id under which the other participants know this one.
+func (p *Peer) Participant() string { return p.member.participantID() }
 
 // Handle acts on one message of the participant's client. hello and renew are
-// the socket owner's: they give ErrNotHandled. A *SignalError leaves the peer
-// as it was.
+// the socket owner's: they give ErrNotHandled. A *SignalError leaves all as it
+// was; ErrPeerGone means that the socket has no business here any more.
 func (p *Peer) Handle(m Message) error {
-	if p.gone.Load() {
+	if !p.current() {
 		return ErrPeerGone
+	}
+	return p.member.handle(m)
+}
+
+// Lost says that the participant's socket dropped without a bye. The place in
+// the room stays; Resume gives it a new socket.
+func (p *Peer) Lost() {
+	p.member.room.post(func() {
+		if p.current() && p.member.socketLostAt.IsZero() {
+			p.member.socketLostAt = p.member.node.cfg.Now()
+		}
+	})
+}
+
+// Leave removes the participant for good. If it is the host or the patient,
+// the call ends at once for everyone.
+func (p *Peer) Leave(reason string) {
+	p.member.room.do(func() {
+		if p.current() {
+			p.member.room.leave(p.member, reason)
+		}
+	})
+}
+
+// current says whether the participant is there and on this socket.
+func (p *Peer) current() bool {
+	return !p.member.gone.Load() && p.member.socket.Load() == p.socket
+}
+
+// participantID is the id on the wire.
+func (p *member) participantID() string { return p.join.Participant.String() }
+
+func (p *member) handle(m Message) error {
+	if m.Type != TypeHello {
+		if err := checkClient(&m); err != nil {
+			return &SignalError{Code: "bad-message", Text: err.Error()}
+		}
 	}
 	switch m.Type {
 	case TypeOffer:
@@ -76,7 +121,7 @@ func (p *Peer) Handle(m Message) error {
 		p.tell(Message{Type: TypePong, ID: m.ID})
 		return nil
 	case TypeBye:
-		p.Leave(ReasonHangUp)
+		p.room.do(func() { p.room.leave(p, ReasonHangUp) })
 		return nil
 	case TypeStats:
 		return nil
@@ -84,34 +129,18 @@ func (p *Peer) Handle(m Message) error {
 	return ErrNotHandled
 }
 
-// Lost says that the participant's socket dropped without a bye. The peer
-// stays; Resume gives it a new socket.
-func (p *Peer) Lost() {
-	p.room.post(func() {
-		if !p.gone.Load() && p.socketLostAt.IsZero() {
-			p.socketLostAt = p.node.cfg.Now()
-		}
-	})
-}
-
-// Leave removes the participant for good. If it is the host or the patient,
-// the call ends at once for everyone.
-func (p *Peer) Leave(reason string) {
-	p.room.do(func() { p.room.leave(p, reason) })
-}
-
 // tell sends a message to the client. A full or closed sink loses it: the
 // socket's owner then drops the socket, and Lost follows.
-func (p *Peer) tell(m Message) {
+func (p *member) tell(m Message) {
 	if send := p.sink.Load(); send != nil {
 		(*send)(m)
 	}
 }
 
 // essential says whether the call cannot go on without this participant.
-func (p *Peer) essential() bool { return p.join.Host || p.join.Role == RolePatient }
+func (p *member) essential() bool { return p.join.Host || p.join.Role == RolePatient }
 
-func (p *Peer) publications() map[string]*publication {
+func (p *member) publications() map[string]*publication {
 	if l := p.link.Load(); l != nil {
 		return *l.pubs.Load()
 	}
@@ -119,7 +148,7 @@ func (p *Peer) publications() map[string]*publication {
 }
 
 // shows reports whether the peer publishes a source and has not muted it.
-func (p *Peer) shows(source string) bool {
+func (p *member) shows(source string) bool {
 	if (source == SourceMic && p.micOff) || (source == SourceCamera && p.cameraOff) {
 		return false
 	}
@@ -131,14 +160,14 @@ func (p *Peer) shows(source string) bool {
 	return false
 }
 
-func (p *Peer) info() PeerInfo {
+func (p *member) info() PeerInfo {
 	return PeerInfo{
-		ID: p.Participant(), Role: p.join.Role, State: p.state,
+		ID: p.participantID(), Role: p.join.Role, State: p.state,
 		Mic: p.shows(SourceMic), Camera: p.shows(SourceCamera),
 	}
 }
 
-func (p *Peer) message(state string) Message {
+func (p *member) message(state string) Message {
 	info := p.info()
 	return Message{
 		Type: TypePeer, ID: &ID{Text: info.ID}, Role: info.Role, State: state,
@@ -149,7 +178,7 @@ func (p *Peer) message(state string) Message {
 const secretBytes = 32
 
 // newSecret replaces what Resume must show.
-func (p *Peer) newSecret() {
+func (p *member) newSecret() {
 	var raw [secretBytes]byte
 	_, _ = rand.Read(raw[:]) // never fails, by its contract
 	p.secret = base64.RawURLEncoding.EncodeToString(raw[:])

@@ -22,7 +22,7 @@ func (r *room) tick(now time.Time) {
 
 // checkPresence compares what is heard of a peer with its state: its socket
 // and, once its media has been connected, its packets.
-func (r *room) checkPresence(p *Peer, now time.Time) {
+func (r *room) checkPresence(p *member, now time.Time) {
 	var silent time.Duration
 	if !p.socketLostAt.IsZero() {
 		silent = now.Sub(p.socketLostAt)
@@ -44,7 +44,7 @@ func (r *room) checkPresence(p *Peer, now time.Time) {
 	r.refreshMuting()
 }
 
-func (r *room) presentState(p *Peer) string {
+func (r *room) presentState(p *member) string {
 	if l := p.link.Load(); l != nil && l.connected.Load() {
 		return stateLive
 	}
@@ -52,7 +52,7 @@ func (r *room) presentState(p *Peer) string {
 }
 
 // timeOut is the end of the grace.
-func (r *room) timeOut(p *Peer) {
+func (r *room) timeOut(p *member) {
 	if p.essential() {
 		r.end(ReasonTimeout)
 		return
@@ -78,7 +78,7 @@ func (r *room) linkConnected(l *link) {
 	}
 }
 
-func (r *room) setState(p *Peer, mic, camera bool) {
+func (r *room) setState(p *member, mic, camera bool) {
 	if p.gone.Load() {
 		return
 	}
@@ -106,7 +106,7 @@ func (r *room) refreshMuting() {
 	}
 }
 
-func (p *Peer) enabled(source string) bool {
+func (p *member) enabled(source string) bool {
 	return !(source == SourceMic && p.micOff) && !(source == SourceCamera && p.cameraOff)
 }
 
@@ -124,7 +124,7 @@ func (r *room) block(pub *publication, blocked bool, now time.Time) {
 	pub.askKeyframe(now)
 }
 
-func (r *room) tellMuting(p *Peer) {
+func (r *room) tellMuting(p *member) {
 	reason := ""
 	switch {
 	case p.state == stateLost:

@@ -26,7 +26,7 @@ const (
 // publication is one track that a peer sends.
 type publication struct {
 	id     uuid.UUID
-	peer   *Peer
+	peer   *member
 	link   *link
 	mid    string
 	kind   string

@@ -23,13 +23,11 @@ type room struct {
 	mailbox chan func()
 	done    chan struct{}
 
-	peers    []*Peer // by order of joining
-	joined   int
+	peers    []*member // by order of joining
 	ended    bool
 	muted    bool
 	reason   string
 	recorder *recorder
-	recorded bool
 	ticks    int
 }
 
@@ -80,7 +78,7 @@ func (r *room) do(act func()) bool {
 
 func (r *room) report(report func(Reports)) { r.node.reporter.add(report) }
 
-func (r *room) others(p *Peer, m Message) {
+func (r *room) others(p *member, m Message) {
 	for _, other := range r.peers {
 		if other != p {
 			other.tell(m)
@@ -88,7 +86,7 @@ func (r *room) others(p *Peer, m Message) {
 	}
 }
 
-func (r *room) join(j Join) *Peer {
+func (r *room) join(j Join) *member {
 	if r.ended {
 		return nil
 	}
@@ -99,8 +97,7 @@ func (r *room) join(j Join) *Peer {
 			break
 		}
 	}
-	p := &Peer{node: r.node, room: r, join: j, order: r.joined, state: stateJoined}
-	r.joined++
+	p := &member{node: r.node, room: r, join: j, state: stateJoined}
 	p.sink.Store(&j.Send)
 	p.newSecret()
 	r.peers = append(r.peers, p)
@@ -111,9 +108,9 @@ func (r *room) join(j Join) *Peer {
 	return p
 }
 
-func (r *room) welcome(p *Peer, servers []ICEServer, policy string) {
+func (r *room) welcome(p *member, servers []ICEServer, policy string) {
 	m := Message{
-		Type: TypeWelcome, Peer: p.Participant(), Room: r.id.String(), ICEServers: servers, Policy: policy,
+		Type: TypeWelcome, Peer: p.participantID(), Room: r.id.String(), ICEServers: servers, Policy: policy,
 		Resume: p.secret, GraceMillis: r.node.cfg.Grace.Milliseconds(), MuteAfter: r.node.cfg.MuteAfter.Milliseconds(),
 	}
 	for _, other := range r.peers {
@@ -127,7 +124,7 @@ func (r *room) welcome(p *Peer, servers []ICEServer, policy string) {
 	}
 }
 
-func (r *room) resume(resume Resume) *Peer {
+func (r *room) resume(resume Resume) *member {
 	for _, p := range r.peers {
 		if p.join.Participant != resume.Participant ||
 			subtle.ConstantTimeCompare([]byte(p.secret), []byte(resume.Secret)) != 1 {
@@ -137,6 +134,7 @@ func (r *room) resume(resume Resume) *Peer {
 			p.tell(Message{Type: TypeEnded, Reason: ReasonReplaced})
 		}
 		p.sink.Store(&resume.Send)
+		p.socket.Add(1)
 		p.socketLostAt = time.Time{}
 		p.newSecret()
 		p.slotsTold, p.wantTold, p.muted, p.level = nil, [2]int{}, "", 0
@@ -150,7 +148,7 @@ func (r *room) resume(resume Resume) *Peer {
 }
 
 // leave is a clean departure.
-func (r *room) leave(p *Peer, reason string) {
+func (r *room) leave(p *member, reason string) {
 	if p.gone.Load() {
 		return
 	}
@@ -183,7 +181,7 @@ func (r *room) finish(reason, told string) {
 }
 
 // remove takes a peer out, tells it, and reports it.
-func (r *room) remove(p *Peer, reason string) {
+func (r *room) remove(p *member, reason string) {
 	for i, have := range r.peers {
 		if have == p {
 			r.peers = append(r.peers[:i:i], r.peers[i+1:]...)
@@ -244,7 +242,7 @@ func (r *room) record(tap packet.Tap) error {
 	if r.recorder != nil {
 		return ErrRecording
 	}
-	r.recorder, r.recorded = startRecorder(tap, &r.node.totals), true
+	r.recorder = startRecorder(tap, &r.node.totals)
 	for _, p := range r.peers {
 		for _, pub := range p.publications() {
 			r.recorder.attach(pub, r.node.cfg.Now())
