@@ -52,16 +52,29 @@ func (p *VisitPages) chart(c *gin.Context, v scheduling.VisitView) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), chartWithin)
 	defer cancel()
-	view.Lists = p.readLists(ctx, c, who.Org, v)
-	view.AsOf = p.Now().In(zone(v.Clinician.TimeZone)).Format(time.TimeOnly)
-	if failed(view.Lists) {
-		view.Problem, view.Lists, view.AsOf = "offline", nil, ""
+	lists, err := p.readLists(ctx, who.Org, v)
+	if err != nil {
+		api.Warn(c, "a list of the chart could not be read", err)
+	}
+	if failed(lists) {
+		view.Problem = problemOf(err)
+	} else {
+		view.Lists, view.AsOf = lists, p.Now().In(zone(v.Clinician.TimeZone)).Format(time.TimeOnly)
 	}
 	p.Site.Fragment(c, http.StatusOK, "chart", view)
 	return nil
 }
 
-func (p *VisitPages) readLists(ctx context.Context, c *gin.Context, org uuid.UUID, v scheduling.VisitView) []ChartList {
+func problemOf(err error) string {
+	var forbidden *ehr.Forbidden
+	if errors.As(err, &forbidden) {
+		return "forbidden"
+	}
+	return "offline"
+}
+
+// readLists reads all at once; the error joins those of the lists that failed.
+func (p *VisitPages) readLists(ctx context.Context, org uuid.UUID, v scheduling.VisitView) ([]ChartList, error) {
 	sources := chartSources()
 	lists := make([]ChartList, len(sources))
 	problems := make([]error, len(sources))
@@ -76,10 +89,7 @@ func (p *VisitPages) readLists(ctx context.Context, c *gin.Context, org uuid.UUI
 		})
 	}
 	reading.Wait()
-	if err := errors.Join(problems...); err != nil {
-		api.Warn(c, "a list of the chart could not be read", err)
-	}
-	return lists
+	return lists, errors.Join(problems...)
 }
 
 func failed(lists []ChartList) bool {

@@ -135,7 +135,7 @@ func (*ReviewView) Template() string { return "visit/review" }
 type ChartView struct {
 	EHR     string
 	AsOf    string
-	Problem string // offline, none, or ""
+	Problem string // offline, forbidden, none, or ""
 	Lists   []ChartList
 }
 
