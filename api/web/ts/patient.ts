@@ -109,7 +109,9 @@ function sayLeft(): void {
 find<HTMLButtonElement>('[data-check-start]').onclick = (event) => {
   (event.currentTarget as HTMLElement).hidden = true;
   find('[data-check-rows]').hidden = false;
-  find('[data-check-done]').textContent = words('patient.js.check.done');
+  const done = find('[data-check-done]');
+  done.textContent = words('patient.js.check.done');
+  done.classList.add('primary');
   void check.start();
 };
 find<HTMLButtonElement>('[data-check-done]').onclick = () => void checked();
@@ -139,6 +141,9 @@ window.addEventListener('pagehide', () => {
 });
 
 follow(() => void refresh(), alive);
+window.setInterval(() => {
+  if (document.body.dataset['now'] === 'waiting') void refresh(); // the expected wait shrinks although nothing happens
+}, 30_000);
 call.prepare();
 const first: Step = ['ended', 'cancelled', 'no-show'].includes(stage) ? 'after' : stage === 'booked' || !isPatient ? 'check' : 'waiting';
 if (first === 'waiting') {

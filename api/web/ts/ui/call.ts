@@ -35,6 +35,9 @@ declare global {
   }
 }
 
+/** Somebody who talks is not idle: the session must outlast a long call without a key pressed. */
+const touchEveryMs = 4 * 60_000;
+
 export class Call {
   readonly local = new LocalMedia();
   readonly controls: Controls;
@@ -49,6 +52,7 @@ export class Call {
   #recordingSince = 0;
   #togetherMs = 0;
   #startedAt = 0;
+  #touchedAt = 0;
   #tick: number | undefined;
   #mutedUntil = 0;
   #mutedReason: 'peer-lost' | 'self-lost' = 'peer-lost';
@@ -96,7 +100,7 @@ export class Call {
       failed: (code) => this.#over(() => this.#options.failed(code)),
     });
     this.#session = session;
-    this.#startedAt = performance.now();
+    this.#startedAt = this.#touchedAt = performance.now();
     this.controls.share = (track) => session.share(track);
     session.start();
     void this.local.open(); // not waited for: the connection is made meanwhile and the tracks are put on it
@@ -204,6 +208,10 @@ export class Call {
     const others = session.people.list().some((peer) => peer.role === this.#options.primary && peer.state !== 'lost');
     if (session.state === 'live' && others && !this.#muted) this.#togetherMs += 1000;
     if (this.#muted) this.#sayMuted();
+    if (performance.now() - this.#touchedAt > touchEveryMs) {
+      this.#touchedAt = performance.now();
+      void this.#askNames();
+    }
     this.#paintTimes();
   }
 

@@ -88,6 +88,7 @@ export class Stage {
     if (!tile) return;
     const parts = [this.#name(peer, names)];
     if (!peer.mic) parts.push(this.#words('call.js.mic-off'));
+    if (!peer.camera) parts.push(this.#words('call.js.cam-off'));
     if (peer.state === 'lost') parts.push(this.#words('call.js.lost'));
     tile.label.textContent = parts.join(' · ');
     tile.box.classList.toggle('lost', peer.state === 'lost');
