@@ -30,7 +30,10 @@ type demoCmd struct {
 	Sandbox  string `help:"The sandbox EHR's program." placeholder:"FILE"`
 }
 
-const demoDatabase = "televisit"
+const (
+	demoDatabase = "televisit"
+	defaultPort  = 8443 // of --listen
+)
 
 // Run starts everything, prints where to click, and stops everything when ctx ends.
 func (c *demoCmd) Run(ctx context.Context) error {
@@ -110,7 +113,7 @@ func (d *demo) start(ctx context.Context) error {
 }
 
 // startFolder reads the state, chooses the ports, opens the log and makes the certificates.
-func (d *demo) startFolder(context.Context) error {
+func (d *demo) startFolder(ctx context.Context) error {
 	if err := d.loadState(); err != nil {
 		return err
 	}
@@ -124,7 +127,11 @@ func (d *demo) startFolder(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("--listen wants HOST:PORT: %w", err)
 	}
-	if err := d.choosePorts(host, port); err != nil {
+	if err := d.choosePorts(ctx, host, port); err != nil {
+		return err
+	}
+	// Kept before anything is made with it: a run that is killed while it starts is continued, not begun again.
+	if err := d.saveState(); err != nil {
 		return err
 	}
 	d.tls, err = devca.Ensure(filepath.Join(d.dir, "tls"), []string{"localhost", "127.0.0.1", "::1"}, time.Now())

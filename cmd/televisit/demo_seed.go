@@ -19,7 +19,8 @@ import (
 )
 
 // seed fills a new demonstration: the hospital's staff, and visits around now with patients of the sandbox's chart.
-// It uses the same commands as the pages. On later starts it gives the patient with the first open visit a fresh link.
+// It uses the same commands as the pages, and goes on where an earlier run was killed while it did so. On later starts
+// it gives the patient with the first open visit a fresh link.
 func (d *demo) seed(ctx context.Context) error {
 	org := uuid.MustParse(d.state.OrgID)
 	who := audit.SystemActor(org)
@@ -36,9 +37,17 @@ func (d *demo) seed(ctx context.Context) error {
 }
 
 func (d *demo) seedStaff(ctx context.Context, who audit.Actor) error {
+	there, err := d.server.people.Clinicians(ctx, who)
+	if err != nil {
+		return err
+	}
+	saved := map[string]bool{}
+	for _, clinician := range there {
+		saved[clinician.Practitioner.Reveal()] = true
+	}
 	for _, u := range d.sandbox.ready.Users {
-		if u.Practitioner == "" {
-			continue // linked at the first sign-in
+		if u.Practitioner == "" || saved[u.Practitioner] {
+			continue // the others are linked at their first sign-in
 		}
 		_, err := d.server.people.SaveStaff(ctx, who, identity.Staff{Org: who.Org, Active: true, Roles: []identity.Role{identity.Clinician}, Name: phi.NewText(u.Name),
 			TimeZone: "America/New_York", PractitionerEHR: demoEHR, Practitioner: phi.NewText(u.Practitioner)})
@@ -80,6 +89,10 @@ func (d *demo) seedVisits(ctx context.Context, who audit.Actor) error {
 }
 
 func (d *demo) takeOver(ctx context.Context, who audit.Actor, clinician identity.Staff, appointment ehr.Resource) (bool, error) {
+	reference := phi.NewText(appointment.Reference())
+	if _, err := d.server.visits.VisitByAppointment(ctx, who, demoEHR, reference); !errors.Is(err, scheduling.ErrNotFound) {
+		return err == nil, err
+	}
 	client, err := d.server.charts.client(who.Org, demoEHR)
 	if err != nil {
 		return false, err
@@ -97,7 +110,7 @@ func (d *demo) takeOver(ctx context.Context, who audit.Actor, clinician identity
 		return false, err
 	}
 	_, err = d.server.visits.Book(ctx, who, scheduling.Booking{Clinician: clinician.ID, Patient: id, StartsAt: facts.Start, EndsAt: facts.End,
-		VisitType: "video", Reason: facts.Reason, EHR: demoEHR, Appointment: phi.NewText(appointment.Reference())})
+		VisitType: "video", Reason: facts.Reason, EHR: demoEHR, Appointment: reference})
 	return err == nil, err
 }
 

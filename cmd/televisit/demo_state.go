@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -48,16 +50,20 @@ func (d *demo) saveState() error {
 	return os.Rename(path+".new", path)
 }
 
-// choosePorts keeps the ports of the last start where they are free, takes the wanted one on the first, and free
-// ones where something else listens.
-func (d *demo) choosePorts(host, wanted string) error {
+// earlierRunEnds bounds the wait for a port that the last run used: when that run was killed, its sandbox still ends.
+const earlierRunEnds = 5 * time.Second
+
+// choosePorts keeps the ports of the last start where they are free, so that pages which are still open find the server
+// again. It takes the wanted one on the first start (0: any), and free ones where something else listens.
+func (d *demo) choosePorts(ctx context.Context, host, wanted string) error {
 	want, err := strconv.Atoi(wanted)
 	if err != nil {
 		return fmt.Errorf("--listen: %q is not a port", wanted)
 	}
-	if d.state.ServerPort != 0 && wanted == "8443" {
+	if d.state.ServerPort != 0 && (want == defaultPort || want == 0) {
 		want = d.state.ServerPort
 	}
+	d.awaitEarlierRun(ctx, host)
 	taken := map[int]bool{}
 	choices := []struct {
 		port *int
@@ -80,6 +86,24 @@ func (d *demo) choosePorts(host, wanted string) error {
 		taken[port] = true
 	}
 	return nil
+}
+
+// awaitEarlierRun waits a moment for the ports of the last start.
+func (d *demo) awaitEarlierRun(ctx context.Context, host string) {
+	end := time.Now().Add(earlierRunEnds)
+	for _, port := range []int{d.state.ServerPort, d.state.SandboxPort} {
+		for port != 0 && !listenable(host, port) && time.Now().Before(end) && ctx.Err() == nil {
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+}
+
+func listenable(host string, port int) bool {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 // freePort gives want when nobody listens there, else one that the kernel offers. UDP parts listen on TCP as well.
