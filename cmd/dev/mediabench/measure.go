@@ -80,12 +80,12 @@ func (o Options) measure(ctx context.Context, server string, visits int, idle bo
 	if _, err = load.next(eventStart); err != nil {
 		return f, err
 	}
-	before, began := cpuTime(srv.pid()), time.Now()
+	before, waited, began := cpuTime(srv.pid()), waitTime(srv.pid()), time.Now()
 	end, err := load.next(eventEnd)
 	if err != nil {
 		return f, err
 	}
-	f.cpu, f.window = cpuTime(srv.pid())-before, time.Since(began)
+	f.cpu, f.waited, f.window = cpuTime(srv.pid())-before, waitTime(srv.pid())-waited, time.Since(began)
 	f.packets, f.sent, f.p50, f.p99, f.setup = end.Packets, end.Sent, end.P50, end.P99, end.SetupP50
 	f.rss, err = residentKB(srv.pid())
 	return f, err
@@ -174,6 +174,27 @@ func cpuTime(pid int) time.Duration {
 	system, _ := strconv.ParseInt(fields[12], 10, 64)
 	const clockTick = 10 * time.Millisecond // USER_HZ is 100 on Linux
 	return time.Duration(user+system) * clockTick
+}
+
+// waitTime is how long the threads of a process were ready but had no core:
+// foreign load on a machine that is not the benchmark's alone.
+func waitTime(pid int) time.Duration {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return 0
+	}
+	var sum time.Duration
+	for _, task := range tasks {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, task.Name()))
+		if err != nil {
+			continue
+		}
+		if fields := strings.Fields(string(raw)); len(fields) == 3 {
+			nanos, _ := strconv.ParseInt(fields[1], 10, 64)
+			sum += time.Duration(nanos)
+		}
+	}
+	return sum
 }
 
 func residentKB(pid int) (int, error) {

@@ -32,6 +32,7 @@ func run(ctx context.Context) error {
 	flag.DurationVar(&o.Window, "window", 15*time.Second, "length of each measurement")
 	flag.DurationVar(&o.Warmup, "warmup", 5*time.Second, "time before it")
 	flag.StringVar(&o.Profile, "profile", "", "write a CPU profile of the server under main load to this file")
+	flag.BoolVar(&o.MainOnly, "main", false, "only the main figures")
 	environment := flag.String("server-env", "", "comma-separated, e.g. GOGC=200")
 	flag.Parse()
 	if *environment != "" {
