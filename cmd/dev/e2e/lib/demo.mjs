@@ -2,11 +2,10 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { root } from './programs.mjs';
 
-const root = resolve(dirname(fileURLToPath(import.meta.url)), '../../../..');
 const program = join(process.env.TELEVISIT_BIN ?? join(root, 'bin'), 'televisit');
 
 /** Starts a demonstration. With `data` it continues the state of an earlier one. */
