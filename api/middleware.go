@@ -42,7 +42,7 @@ func (e *Engine) observe(c *gin.Context) {
 		e.metrics.duration.WithLabelValues(route).Observe(took.Seconds())
 	}
 	e.deps.Log.Info("request", "method", method(c), "route", route, "status", status,
-		"ms", took.Milliseconds(), "bytes", max(c.Writer.Size(), 0), "request_id", RequestID(c))
+		"ms", float64(took.Microseconds())/1000, "bytes", max(c.Writer.Size(), 0), "request_id", RequestID(c))
 }
 
 // method keeps a made-up method out of the labels.
