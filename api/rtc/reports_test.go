@@ -17,7 +17,12 @@ type report struct {
 
 func newReports() *reports { return &reports{heard: make(chan report, 10_000)} }
 
-func (r *reports) add(what string, who uuid.UUID) { r.heard <- report{what, who} }
+func (r *reports) add(what string, who uuid.UUID) {
+	select {
+	case r.heard <- report{what, who}:
+	default: // nobody waits for the reports of a fuzzer
+	}
+}
 
 func (r *reports) Joined(_, who uuid.UUID, _ time.Time) { r.add("joined", who) }
 func (r *reports) StreamStarted(_, who, _ uuid.UUID, kind string, _ time.Time) {
