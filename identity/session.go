@@ -110,38 +110,53 @@ func (s *Sessions) BeginIn(ctx context.Context, tx *audit.Tx, org uuid.UUID, ses
 	return base64.RawURLEncoding.EncodeToString(append(org[:], secret...)), p, nil
 }
 
-// Lookup finds whose session a cookie is. It fails with *SessionOver.
+// Lookup finds whose session a cookie is, and counts as use of it. It fails with *SessionOver.
 func (s *Sessions) Lookup(ctx context.Context, cookie string) (Principal, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
-	if err != nil || len(raw) != 16+32 {
-		return Principal{}, &SessionOver{code: "none"}
-	}
-	org := uuid.UUID(raw[:16])
-	found, err := s.read(ctx, org, secretHash(raw[16:]))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Principal{}, &SessionOver{code: "none"}
-	}
+	found, now, err := s.find(ctx, cookie)
 	if err != nil {
-		return Principal{}, fmt.Errorf("identity: look a session up: %w", err)
+		return Principal{}, err
 	}
-	now := s.now().UTC()
-	switch {
-	case found.ended || !found.active:
-		return Principal{}, &SessionOver{code: "ended"}
-	case !now.Before(found.expires):
-		return Principal{}, &SessionOver{code: "expired"}
-	case now.Sub(found.seen) >= s.idle(found.principal.Kind):
-		return Principal{}, &SessionOver{code: "idle"}
-	}
+	p := found.principal
 	if now.Sub(found.seen) >= seenEvery {
-		err := s.db.Housekeep(ctx, org, func(ctx context.Context, tx pgx.Tx) error {
-			return markSeen(ctx, tx, org, found.principal.Session, now)
+		err := s.db.Housekeep(ctx, p.Org, func(ctx context.Context, tx pgx.Tx) error {
+			return markSeen(ctx, tx, p.Org, p.Session, now)
 		})
 		if err != nil {
 			return Principal{}, err
 		}
 	}
-	return found.principal, nil
+	return p, nil
+}
+
+// Peek is Lookup without counting as use: what a page asks for by itself must not keep an idle session alive.
+func (s *Sessions) Peek(ctx context.Context, cookie string) (Principal, error) {
+	found, _, err := s.find(ctx, cookie)
+	return found.principal, err
+}
+
+// find reads the session of a cookie as it is at the time that it returns.
+func (s *Sessions) find(ctx context.Context, cookie string) (foundSession, time.Time, error) {
+	now := s.now().UTC()
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(cookie)
+	if err != nil || len(raw) != 16+32 {
+		return foundSession{}, now, &SessionOver{code: "none"}
+	}
+	found, err := s.read(ctx, uuid.UUID(raw[:16]), secretHash(raw[16:]))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return foundSession{}, now, &SessionOver{code: "none"}
+	}
+	if err != nil {
+		return foundSession{}, now, fmt.Errorf("identity: look a session up: %w", err)
+	}
+	switch {
+	case found.ended || !found.active:
+		return foundSession{}, now, &SessionOver{code: "ended"}
+	case !now.Before(found.expires):
+		return foundSession{}, now, &SessionOver{code: "expired"}
+	case now.Sub(found.seen) >= s.idle(found.principal.Kind):
+		return foundSession{}, now, &SessionOver{code: "idle"}
+	}
+	return found, now, nil
 }
 
 type foundSession struct {

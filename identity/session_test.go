@@ -79,6 +79,44 @@ func TestSession(t *testing.T) {
 	}
 }
 
+func TestLookingOnIsNoUse(t *testing.T) {
+	ctx, h := context.Background(), newHouse(t)
+	sessions := identity.NewSessions(h.db, identity.SessionLimits{}, h.clock)
+	staff, who := h.clinician(t)
+	begin := func() string {
+		t.Helper()
+		cookie, _, err := sessions.Begin(ctx, who, identity.Session{Kind: audit.Staff, Staff: staff, Roles: []identity.Role{identity.Clinician}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cookie
+	}
+	cookie := begin()
+	for range 14 { // an open stream looks again and again
+		h.pass(time.Minute)
+		if p, err := sessions.Peek(ctx, cookie); err != nil || p.Staff != staff {
+			t.Fatalf("%+v, %v", p, err)
+		}
+	}
+	h.pass(time.Minute)
+	if p, err := sessions.Peek(ctx, cookie); code(err) != "idle" || p.Session != uuid.Nil {
+		t.Errorf("after 15 minutes of looking on: %+v, %v", p, err)
+	}
+	cookie = begin()
+	for range 12 { // a call: a stream besides, and its page asks for the names every four minutes
+		h.pass(4 * time.Minute)
+		if _, err := sessions.Peek(ctx, cookie); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sessions.Lookup(ctx, cookie); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sessions.Peek(ctx, "noise"); code(err) != "none" {
+		t.Errorf("noise: %v", err)
+	}
+}
+
 func TestCookieThatOpensNothing(t *testing.T) {
 	ctx, h := context.Background(), newHouse(t)
 	sessions := identity.NewSessions(h.db, identity.SessionLimits{}, h.clock)
