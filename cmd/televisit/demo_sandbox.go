@@ -69,6 +69,7 @@ func (d *demo) startSandbox(ctx context.Context) error {
 		"clients": []map[string]any{{
 			"client_id": demoClientID, "name": "Televisit", "jwks_uri": origin + "/.well-known/jwks.json", "launch_url": origin + "/launch",
 			"redirect_uris": []string{origin + "/launch/callback"}, "scopes": demoEHRScopes + " " + demoSystemScopes,
+			"introspects": true, // our FHIR API takes the booking system's tokens
 		}, {
 			"client_id": demoBookingID, "name": "Booking system", "jwks": map[string]any{"keys": []json.RawMessage{booking}}, "scopes": demoBookingScopes,
 		}},

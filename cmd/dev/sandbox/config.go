@@ -27,6 +27,8 @@ type Client struct {
 	RedirectURIs []string            `json:"redirect_uris"`
 	// Scopes is a space-separated list.
 	Scopes string `json:"scopes"`
+	// Introspects lets a client that is a resource server too ask about the tokens of the others.
+	Introspects bool `json:"introspects"`
 }
 
 // StaffClient is the registration of an application of the staff identity provider.

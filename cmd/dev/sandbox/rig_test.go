@@ -78,6 +78,7 @@ func newRigIn(t *testing.T, dir string) *rig {
 		Clients: []sandbox.Client{
 			{ClientID: clientID, Name: "Televisit", JWKSURI: r.app + "/jwks.json", LaunchURL: r.app + "/launch", RedirectURIs: []string{r.app + "/launch/callback"}, Scopes: allScopes},
 			{ClientID: "other", Name: "Other", JWKSURI: r.app + "/jwks.json", LaunchURL: r.app + "/launch", RedirectURIs: []string{r.app + "/launch/callback"}, Scopes: "launch openid user/Patient.rs"},
+			{ClientID: "resource-server", Name: "Resource server", JWKSURI: r.app + "/jwks.json", LaunchURL: r.app + "/launch", Introspects: true},
 		},
 		StaffClients: []sandbox.StaffClient{{ClientID: staffID, JWKSURI: r.app + "/jwks.json", RedirectURIs: []string{r.app + "/sso/callback"}, PostLogoutRedirectURIs: []string{r.app + "/"}}},
 	})

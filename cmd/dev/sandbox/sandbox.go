@@ -186,7 +186,7 @@ func (s *Server) Close() error {
 func smartClients(clients []Client) []smart.Client {
 	var out []smart.Client
 	for _, c := range clients {
-		out = append(out, smart.Client{ID: c.ClientID, Name: c.Name, JWKSURI: c.JWKSURI, Keys: c.JWKS, LaunchURL: c.LaunchURL, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes})
+		out = append(out, smart.Client{ID: c.ClientID, Name: c.Name, JWKSURI: c.JWKSURI, Keys: c.JWKS, LaunchURL: c.LaunchURL, RedirectURIs: c.RedirectURIs, Scopes: c.Scopes, Introspects: c.Introspects})
 	}
 	return out
 }

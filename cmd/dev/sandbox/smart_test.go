@@ -413,6 +413,9 @@ func TestIntrospectionAndRevocation(t *testing.T) {
 	if _, other, _ := r.call(r.smart(), "/introspect", url.Values{"token": {access}}, r.assertion(r.smart()+"/token", asClient("other"))); other["active"] != false {
 		t.Error("another client may introspect the token")
 	}
+	if _, other, _ := r.call(r.smart(), "/introspect", url.Values{"token": {access}}, r.assertion(r.smart()+"/token", asClient("resource-server"))); other["active"] != true || other["client_id"] != clientID {
+		t.Errorf("a resource server is not told whose token it was shown: %v", other)
+	}
 	if status, _, _ := r.call(r.smart(), "/revoke", url.Values{"token": {access}}, r.assertion(r.smart()+"/token", nil)); status != http.StatusOK {
 		t.Fatalf("revoke: %d", status)
 	}

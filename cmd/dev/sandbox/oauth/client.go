@@ -18,6 +18,8 @@ type Client struct {
 	// Scopes are the scopes the client was registered for.
 	Scopes []string
 	Grants []oidc.GrantType
+	// Introspects marks a resource server: it may ask about the tokens of every client (RFC 7662 section 4).
+	Introspects bool
 
 	allow     func(c *Client, scope string) bool
 	continueU string

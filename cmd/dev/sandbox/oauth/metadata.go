@@ -16,10 +16,14 @@ func (s *Server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 	if err != nil {
 		return nil, err
 	}
-	if token, ok := s.Token(r.Data.Token); ok && token.Grant.ClientID == client.GetID() {
+	asker, ok := client.(*Client)
+	if !ok {
+		return nil, oidc.ErrServerError()
+	}
+	if token, ok := s.Token(r.Data.Token); ok && (asker.Introspects || token.Grant.ClientID == asker.ID) {
 		return op.NewResponse(s.active(token.Grant, token.Scopes, token.Expires, token.Issued)), nil
 	}
-	if refresh, ok := s.storage.refresh(r.Data.Token); ok && refresh.grant.ClientID == client.GetID() {
+	if refresh, ok := s.storage.refresh(r.Data.Token); ok && refresh.grant.ClientID == asker.ID {
 		return op.NewResponse(s.active(refresh.grant, refresh.scopes, refresh.expires, time.Time{})), nil
 	}
 	return op.NewResponse(map[string]any{"active": false}), nil

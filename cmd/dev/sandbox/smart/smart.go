@@ -25,6 +25,8 @@ type Client struct {
 	RedirectURIs                 []string
 	// Scopes is the space-separated list the client is registered for.
 	Scopes string
+	// Introspects lets the client, as a resource server, ask about the tokens of the other clients.
+	Introspects bool
 }
 
 // Config is what a Server needs.
@@ -55,7 +57,7 @@ func New(c Config) (*Server, error) {
 	var clients []*oauth.Client
 	for _, client := range c.Clients {
 		clients = append(clients, &oauth.Client{ID: client.ID, Name: client.Name, JWKSURI: client.JWKSURI, Keys: client.Keys, Redirects: client.RedirectURIs,
-			Scopes: strings.Fields(client.Scopes), Grants: []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials}})
+			Scopes: strings.Fields(client.Scopes), Introspects: client.Introspects, Grants: []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials}})
 	}
 	var err error
 	s.Server, err = oauth.New(oauth.Config{Issuer: s.issuer, LoginPage: c.LoginPage, Name: "smart", DataDir: c.DataDir, Clients: clients,
