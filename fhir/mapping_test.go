@@ -170,7 +170,8 @@ func TestReadAppointment(t *testing.T) {
 
 func TestStrict(t *testing.T) {
 	for body, want := range map[string]error{
-		`{"resourceType":"Appointment"}`: nil, `{"a":[null,"x"],"b":{"c":1.50}}`: nil,
+		`{"resourceType":"Appointment"}`: nil, `{"a":[null,"x"],"_a":[{"id":"1"},null],"b":{"c":1.50}}`: nil, `{"a":[null],"_a":[{"id":"1"}]}`: nil,
+		`{"a":[null,"x"]}`: fhir.ErrEmptyValue, `{"a":[{"b":1},null]}`: fhir.ErrEmptyValue, `{"a":[{"b":1},null],"_a":[null,{"id":"1"}]}`: fhir.ErrEmptyValue, `{"a":["x"],"_a":null}`: fhir.ErrEmptyValue,
 		``: fhir.ErrNotJSON, `[]`: fhir.ErrNotJSON, `{`: fhir.ErrNotJSON, `{"a":1}x`: fhir.ErrNotJSON, `{"a":1}{}`: fhir.ErrNotJSON, "{\"a\":\"\xff\"}": fhir.ErrNotJSON, `<Patient/>`: fhir.ErrNotJSON, "\ufeff{}": fhir.ErrNotJSON, `{"a":01}`: fhir.ErrNotJSON,
 		`{"a":1,"a":2}`: fhir.ErrDuplicate, `{"x":{"a":1,"\u0061":2}}`: fhir.ErrDuplicate,
 		`{}`: fhir.ErrEmptyValue, `{"a":{}}`: fhir.ErrEmptyValue, `{"a":[]}`: fhir.ErrEmptyValue, `{"a":""}`: fhir.ErrEmptyValue, `{"a":null}`: fhir.ErrEmptyValue,

@@ -3,7 +3,6 @@ package fhir
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"time"
 )
 
@@ -16,7 +15,7 @@ func parse(body []byte, resourceType string) (object, error) {
 		return nil, ErrNotJSON
 	}
 	if kind := o.text("resourceType"); kind != resourceType {
-		return nil, fmt.Errorf("%w: it is no %s", ErrNotJSON, resourceType)
+		return nil, ErrOtherType
 	}
 	return o, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,6 +15,7 @@ var (
 	ErrDuplicate  = errors.New("a property is given twice in the same object")
 	ErrTooDeep    = errors.New("the body is nested too deeply")
 	ErrEmptyValue = errors.New("null, an empty object, an empty array or an empty string is not FHIR")
+	ErrOtherType  = errors.New("the resourceType is not the one that this address takes")
 )
 
 // maxDepth is far beyond any real resource.
@@ -44,67 +46,94 @@ func strictObject(d *json.Decoder, depth int) error {
 	if depth > maxDepth {
 		return ErrTooDeep
 	}
-	seen := map[string]bool{}
+	kinds := map[string]kind{}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
 			return ErrNotJSON
 		}
 		name, _ := key.(string)
-		if seen[name] {
+		if _, twice := kinds[name]; twice {
 			return ErrDuplicate
 		}
-		seen[name] = true
-		if err := strictValue(d, depth, false); err != nil {
+		if kinds[name], err = strictValue(d, depth); err != nil {
 			return err
 		}
 	}
 	if err := closing(d); err != nil {
 		return err
 	}
-	if len(seen) == 0 {
+	if len(kinds) == 0 {
 		return ErrEmptyValue
 	}
-	return nil
+	return nullsHaveTwins(kinds)
 }
 
-func strictArray(d *json.Decoder, depth int) error {
-	if depth > maxDepth {
-		return ErrTooDeep
-	}
-	n := 0
-	for ; d.More(); n++ {
-		if err := strictValue(d, depth, true); err != nil {
-			return err
+// kind is what a value, or the elements of an array, are.
+type kind uint8
+
+const (
+	null kind = 1 << iota
+	primitive
+	complexValue
+	listed // it was an array
+)
+
+// nullsHaveTwins: null keeps a place in an array of primitives or of their extensions, whose twin ("given" and "_given")
+// has the other half of the element (R4 json.html, "JSON representation of repeating elements").
+func nullsHaveTwins(kinds map[string]kind) error {
+	for name, k := range kinds {
+		if k&null == 0 {
+			continue
 		}
-	}
-	if err := closing(d); err != nil {
-		return err
-	}
-	if n == 0 {
-		return ErrEmptyValue
-	}
-	return nil
-}
-
-func strictValue(d *json.Decoder, depth int, inArray bool) error {
-	t, err := d.Token()
-	if err != nil {
-		return ErrNotJSON
-	}
-	switch t {
-	case json.Delim('{'):
-		return strictObject(d, depth+1)
-	case json.Delim('['):
-		return strictArray(d, depth+1)
-	case "":
-		return ErrEmptyValue
-	case nil:
-		if !inArray {
+		twin, isExtension := strings.CutPrefix(name, "_")
+		if !isExtension {
+			twin = "_" + name
+		}
+		if k&listed == 0 || kinds[twin]&listed == 0 || !isExtension && k&complexValue != 0 {
 			return ErrEmptyValue
 		}
 	}
 	return nil
+}
+
+func strictArray(d *json.Decoder, depth int) (kind, error) {
+	if depth > maxDepth {
+		return 0, ErrTooDeep
+	}
+	k := listed
+	for d.More() {
+		element, err := strictValue(d, depth)
+		if err != nil {
+			return 0, err
+		}
+		k |= element
+	}
+	if err := closing(d); err != nil {
+		return 0, err
+	}
+	if k == listed {
+		return 0, ErrEmptyValue
+	}
+	return k, nil
+}
+
+func strictValue(d *json.Decoder, depth int) (kind, error) {
+	t, err := d.Token()
+	if err != nil {
+		return 0, ErrNotJSON
+	}
+	switch t {
+	case json.Delim('{'):
+		return complexValue, strictObject(d, depth+1)
+	case json.Delim('['):
+		return strictArray(d, depth+1)
+	case "":
+		return 0, ErrEmptyValue
+	case nil:
+		return null, nil
+	}
+	return primitive, nil
 }
 
 func closing(d *json.Decoder) error {

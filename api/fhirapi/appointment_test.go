@@ -247,7 +247,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 		method, path, token string
 		status              int
 	}{
-		{"GET", "/fhir/Appointment/" + id, "", 401}, {"GET", "/fhir/Appointment/" + id, "nonsense", 401}, {"GET", "/fhir/AuditEvent", "", 401},
+		{"GET", "/fhir/Appointment/" + id, "", 401}, {"GET", "/fhir/Appointment/" + id, "nonsense", 401}, {"GET", "/fhir/Appointment/" + id, "issuer-down", 503}, {"GET", "/fhir/AuditEvent", "", 401},
 		{"GET", "/fhir/Appointment/" + id, "scopes:", 403}, {"GET", "/fhir/Appointment/" + id, "scopes:system/Patient.rs", 403}, {"GET", "/fhir/Appointment/" + id, "scopes:system/Appointment.s", 403},
 		{"GET", "/fhir/Appointment/" + id, "scopes:patient/Appointment.rs", 403}, {"GET", "/fhir/Appointment/" + id, "scopes:system/Appointment.rs?status=booked", 403}, {"GET", "/fhir/Appointment/" + id, "scopes:system/Appointment.sr", 403},
 		{"GET", "/fhir/Appointment", "scopes:system/Appointment.r", 403}, {"POST", "/fhir/Appointment", "scopes:system/Appointment.read", 403}, {"PUT", "/fhir/Appointment/" + id, "scopes:system/Appointment.cr", 403}, {"GET", "/fhir/AuditEvent", "scopes:system/Appointment.*", 403},

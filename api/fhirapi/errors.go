@@ -77,7 +77,7 @@ func answer(c *gin.Context, status int, issues ...fhir.Issue) {
 }
 
 func isMalformed(err error) bool {
-	for _, known := range []error{fhir.ErrNotJSON, fhir.ErrDuplicate, fhir.ErrTooDeep, fhir.ErrEmptyValue} {
+	for _, known := range []error{fhir.ErrNotJSON, fhir.ErrDuplicate, fhir.ErrTooDeep, fhir.ErrEmptyValue, fhir.ErrOtherType} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -87,7 +87,7 @@ func isMalformed(err error) bool {
 
 // malformed is the text without what was wrapped around it.
 func malformed(err error) string {
-	for _, known := range []error{fhir.ErrDuplicate, fhir.ErrTooDeep, fhir.ErrEmptyValue} {
+	for _, known := range []error{fhir.ErrDuplicate, fhir.ErrTooDeep, fhir.ErrEmptyValue, fhir.ErrOtherType} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

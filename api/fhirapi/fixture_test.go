@@ -60,6 +60,9 @@ func (v tokens) Verify(_ context.Context, token string) (identity.Principal, []s
 	if foreign, is := strings.CutPrefix(token, "foreign:"); is {
 		scopes, ok, org = foreign, true, v.foreign
 	}
+	if token == "issuer-down" {
+		return identity.Principal{}, nil, context.DeadlineExceeded
+	}
 	if !ok {
 		return identity.Principal{}, nil, errors.New("unknown token")
 	}
@@ -82,6 +85,11 @@ func (s sessions) Lookup(_ context.Context, cookie string) (identity.Principal, 
 type noPages struct{ t *testing.T }
 
 func (n noPages) Problem(*gin.Context, api.Problem) { n.t.Error("a page was shown to a FHIR client") }
+
+func (n noPages) Sentence(*gin.Context, api.Problem) string {
+	n.t.Error("a script's sentence was told to a FHIR client")
+	return ""
+}
 
 func newHouse(t *testing.T) *house {
 	t.Helper()

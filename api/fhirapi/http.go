@@ -31,6 +31,10 @@ func (s *Server) enter(d door) gin.HandlerFunc {
 			return
 		}
 		principal, err := s.authenticate(c, d)
+		if unavailable(err) {
+			fail(c, err)
+			return
+		}
 		if err != nil {
 			c.Header("WWW-Authenticate", `Bearer realm="televisit"`+challenge(c))
 			fail(c, err)
@@ -53,6 +57,9 @@ func (s *Server) authenticate(c *gin.Context, d door) (identity.Principal, error
 	header := c.GetHeader("Authorization")
 	if scheme, token, ok := strings.Cut(header, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		principal, scopes, err := s.Verifier.Verify(c.Request.Context(), token)
+		if unavailable(err) {
+			return identity.Principal{}, err
+		}
 		if err != nil {
 			return identity.Principal{}, errUnauthorized
 		}
@@ -67,6 +74,12 @@ func (s *Server) authenticate(c *gin.Context, d door) (identity.Principal, error
 		}
 	}
 	return identity.Principal{}, errUnauthorized
+}
+
+// unavailable tells an issuer that could not be asked from a token that it does not know: the client should keep its
+// token and try again.
+func unavailable(err error) bool {
+	return err != nil && api.ProblemOf(err).Status == http.StatusServiceUnavailable
 }
 
 // challenge tells a client whose token was refused from one that brought none (RFC 6750 section 3).
