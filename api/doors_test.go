@@ -64,6 +64,8 @@ func (d *doors) Problem(c *gin.Context, p api.Problem) {
 	c.Data(p.Status, "text/html; charset=utf-8", []byte("problem "+p.Code+" "+p.Detail))
 }
 
+func (d *doors) Sentence(_ *gin.Context, p api.Problem) string { return "about " + p.Code }
+
 // Register implements api.Registrar with one route of each kind.
 func (d *doors) Register(r api.Routes) {
 	ok := func(c *gin.Context) { c.String(http.StatusOK, "ok "+string(api.PrincipalOf(c).Kind)) }
@@ -147,17 +149,20 @@ func TestWhoPasses(t *testing.T) {
 		"form with the token in a field":        {ask{method: "POST", path: "/visits/1/start", session: "clinician", body: "csrf=right"}, 200, "ok"},
 		"form without the token":                {ask{method: "POST", path: "/visits/1/start", session: "clinician"}, 403, "csrf"},
 		"form with a wrong token":               {ask{method: "POST", path: "/visits/1/start", session: "clinician", csrf: "wrong"}, 403, "csrf"},
-		"form of another site":                  {ask{method: "POST", path: "/open", header: map[string]string{"Origin": "https://evil.example"}}, 403, "csrf"},
-		"form of a sandboxed frame":             {ask{method: "POST", path: "/open", header: map[string]string{"Origin": "null"}}, 403, "csrf"},
-		"form of another site, no origin":       {ask{method: "POST", path: "/open", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}, 403, "csrf"},
+		"form of another site":                  {ask{method: "POST", path: "/open", header: map[string]string{"Origin": "https://evil.example"}}, 403, "origin"},
+		"form of a sandboxed frame":             {ask{method: "POST", path: "/open", header: map[string]string{"Origin": "null"}}, 403, "origin"},
+		"form of another site, no origin":       {ask{method: "POST", path: "/open", header: map[string]string{"Sec-Fetch-Site": "cross-site"}}, 403, "origin"},
 		"form of our own page":                  {ask{method: "POST", path: "/open", header: map[string]string{"Origin": origin}}, 200, "ok"},
 		"unknown address":                       {ask{path: "/nothing"}, 404, "not-found"},
-		"unknown address of the FHIR API":       {ask{path: "/fhir/Nothing"}, 404, "OperationOutcome"},
+		"unknown address, script":               {ask{path: "/nothing", header: json}, 404, `"message":"about not-found"`},
+		"unknown address of the FHIR API":       {ask{path: "/fhir/Nothing"}, 404, `"diagnostics":"there is nothing at this address [not-found`},
+		"the FHIR API's own address":            {ask{path: "/fhir"}, 404, "OperationOutcome"},
 		"wrong method":                          {ask{method: "DELETE", path: "/open"}, 405, "method"},
 		"a bearer route reads no cookie":        {ask{method: "POST", path: "/fhir/Appointment", session: "clinician"}, 401, `"code":"login"`},
 		"a broken store signs nobody out":       {ask{path: "/worklist", session: "broken"}, 500, "internal"},
 		"a broken store leaves public pages up": {ask{path: "/open", session: "broken"}, 200, "ok"},
 		"a body beyond the limit":               {ask{method: "POST", path: "/read", session: "clinician", csrf: "right", body: strings.Repeat("a", 1<<20+1)}, 413, "too-large"},
+		"a form beyond the limit":               {ask{method: "POST", path: "/visits/1/start", session: "clinician", body: "csrf=right&a=" + strings.Repeat("a", 1<<20+1)}, 413, "too-large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := open(t).ask(test.ask)
@@ -180,10 +185,12 @@ func TestRefusalsAreRecorded(t *testing.T) {
 	d.ask(ask{path: "/worklist", session: "scheduler"})
 	d.ask(ask{path: "/own/1", session: "clinician"})
 	d.ask(ask{method: "POST", path: "/visits/1/start", session: "clinician", csrf: "wrong"})
-	if len(d.trail) != 3 {
-		t.Fatalf("%d events, want 3", len(d.trail))
+	d.ask(ask{method: "POST", path: "/visits/1/start", session: "clinician", csrf: "right", header: map[string]string{"Origin": "https://evil.example"}})
+	d.ask(ask{method: "POST", path: "/visits/1/start", header: map[string]string{"Origin": "https://evil.example"}}) // nobody was to be abused
+	if len(d.trail) != 4 {
+		t.Fatalf("%d events, want 4", len(d.trail))
 	}
-	for i, code := range []string{"not-permitted", "not-their-visit", "csrf"} {
+	for i, code := range []string{"not-permitted", "not-their-visit", "csrf", "origin"} {
 		e := d.trail[i]
 		if e.Action != "access.refused" || e.Outcome != audit.Refused || e.Detail["code"] != code || d.who[i].IP.String() != "203.0.113.77" || d.who[i].ID == uuid.Nil {
 			t.Errorf("event %d: %+v by %+v", i, e, d.who[i])

@@ -31,9 +31,10 @@ type Trail interface {
 	Record(ctx context.Context, who audit.Actor, events ...audit.Event) error
 }
 
-// ProblemPages renders a problem as a page.
+// ProblemPages tells a problem in the reader's language: as a page, or as a sentence for a script to show.
 type ProblemPages interface {
 	Problem(c *gin.Context, p Problem)
+	Sentence(c *gin.Context, p Problem) string
 }
 
 // Deps is what the engine needs.

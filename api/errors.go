@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -46,6 +47,7 @@ var (
 
 	errMethod  error = &plain{http.StatusMethodNotAllowed, "method", "this address does not take this method"}
 	errCSRF    error = &plain{http.StatusForbidden, "csrf", "the form does not belong to this session"}
+	errOrigin  error = &plain{http.StatusForbidden, "origin", "another site's page asked for this"}
 	errTooMany error = &plain{http.StatusTooManyRequests, "too-many", "too many attempts"}
 	errPanic   error = &plain{http.StatusInternalServerError, "internal", "a handler panicked"}
 )
@@ -179,8 +181,14 @@ func Fail(c *gin.Context, err error) {
 	}
 	switch answersOf(c) {
 	case FHIR:
-		c.Data(p.Status, "application/fhir+json; charset=utf-8", outcome(p))
+		if p.Detail == "" {
+			p.Detail = technical(err)
+		}
+		c.Data(p.Status, "application/fhir+json; fhirVersion=4.0; charset=utf-8", outcome(p))
 	case JSON:
+		if p.Detail == "" {
+			p.Detail = e.deps.Pages.Sentence(c, p)
+		}
 		c.JSON(p.Status, map[string]string{"error": p.Code, "message": p.Detail, "request": p.Request})
 	default:
 		if p.Status == http.StatusUnauthorized && c.Request.Method == http.MethodGet {
@@ -208,12 +216,26 @@ func Warn(c *gin.Context, what string, err error) {
 func answersOf(c *gin.Context) Answers {
 	route := routeOf(c)
 	switch {
-	case route.Answers == FHIR, strings.HasPrefix(c.Request.URL.Path, "/fhir/"):
+	case route.Answers == FHIR, strings.HasPrefix(c.Request.URL.Path+"/", "/fhir/"):
 		return FHIR
 	case route.Answers == JSON, strings.HasPrefix(c.GetHeader("Accept"), "application/json"):
 		return JSON
 	}
 	return HTML
+}
+
+// technical is the sentence of an error of the doors for the programs of other systems.
+func technical(err error) string {
+	var own *plain
+	switch {
+	case is[*http.MaxBytesError](err):
+		return fmt.Sprintf("the body is larger than %d bytes", as[*http.MaxBytesError](err).Limit)
+	case errors.As(err, &own) && own.status != http.StatusInternalServerError:
+		return own.text
+	case ProblemOf(err).Status == http.StatusInternalServerError:
+		return "this server failed; the request may be repeated"
+	}
+	return ""
 }
 
 // outcome is a FHIR R4 OperationOutcome of one issue.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
@@ -36,7 +37,12 @@ func (e *Engine) session(r Route) gin.HandlerFunc {
 			Fail(c, err)
 			return
 		}
-		if unsafeMethod(c) && !csrfMatches(c, p) {
+		if !unsafeMethod(c) {
+			return
+		}
+		if matches, err := csrfMatches(c, p); err != nil {
+			Fail(c, err)
+		} else if !matches {
 			recordRefusal(c, r.Action, identity.Resource{}, errCSRF)
 			Fail(c, errCSRF)
 		}
@@ -51,10 +57,21 @@ func CouldEver(p identity.Principal, a identity.Action) error {
 // lookup tries each session cookie: a browser may hold one of its own and one partitioned to an EHR's frame. A page
 // that refreshes by itself says so and does not count as use of the session.
 func (e *Engine) lookup(c *gin.Context) (identity.Principal, error) {
-	find := e.deps.Sessions.Lookup
-	if peeker, ok := e.deps.Sessions.(Peeker); ok && (c.GetHeader("X-Background") != "" || routeOf(c).Stream) {
-		find = peeker.Peek
+	if c.GetHeader("X-Background") != "" || routeOf(c).Stream {
+		return e.peek(c)
 	}
+	return e.holder(c, e.deps.Sessions.Lookup)
+}
+
+// peek is lookup that never counts as use.
+func (e *Engine) peek(c *gin.Context) (identity.Principal, error) {
+	if peeker, ok := e.deps.Sessions.(Peeker); ok {
+		return e.holder(c, peeker.Peek)
+	}
+	return e.holder(c, e.deps.Sessions.Lookup)
+}
+
+func (e *Engine) holder(c *gin.Context, find func(context.Context, string) (identity.Principal, error)) (identity.Principal, error) {
 	last := ErrSignedOut
 	for _, cookie := range c.Request.CookiesNamed(sessionCookie) {
 		p, err := find(c.Request.Context(), cookie.Value)
@@ -74,18 +91,23 @@ func StillSignedIn(c *gin.Context) bool {
 
 // sameOrigin refuses a change that another site's page asks for.
 func (e *Engine) sameOrigin(c *gin.Context) {
-	if !unsafeMethod(c) {
+	if !unsafeMethod(c) || e.fromHere(c) {
 		return
 	}
+	// Whose cookie came along with it is who was to be abused.
+	if p, err := e.peek(c); err == nil {
+		record(c, p.Actor(IP(c), RequestID(c)), routeOf(c).Action, identity.Resource{}, errOrigin)
+	}
+	Fail(c, errOrigin)
+}
+
+// fromHere believes the browser's word about where a request comes from; programs send neither header.
+func (e *Engine) fromHere(c *gin.Context) bool {
 	if origin := c.GetHeader("Origin"); origin != "" {
-		if origin != e.deps.Origin {
-			Fail(c, errCSRF)
-		}
-		return
+		return origin == e.deps.Origin
 	}
-	if site := c.GetHeader("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		Fail(c, errCSRF)
-	}
+	site := c.GetHeader("Sec-Fetch-Site")
+	return site == "" || site == "same-origin" || site == "none"
 }
 
 func unsafeMethod(c *gin.Context) bool {
@@ -96,12 +118,16 @@ func unsafeMethod(c *gin.Context) bool {
 	return true
 }
 
-func csrfMatches(c *gin.Context, p identity.Principal) bool {
+// csrfMatches also tells of a form that is too large to look for the value in.
+func csrfMatches(c *gin.Context, p identity.Principal) (bool, error) {
 	given := c.GetHeader("X-CSRF")
 	if given == "" {
+		if err := c.Request.ParseForm(); is[*http.MaxBytesError](err) {
+			return false, err
+		}
 		given = c.PostForm("csrf")
 	}
-	return p.CSRF != "" && subtle.ConstantTimeCompare([]byte(given), []byte(p.CSRF)) == 1
+	return p.CSRF != "" && subtle.ConstantTimeCompare([]byte(given), []byte(p.CSRF)) == 1, nil
 }
 
 // BeginSession sets the session's cookie. In an EHR's frame it is partitioned to that EHR.
@@ -129,13 +155,17 @@ func setCookie(c *gin.Context, name, value string, seconds int) {
 func Embedded(c *gin.Context) bool { return c.GetHeader("Sec-Fetch-Dest") == "iframe" }
 
 func recordRefusal(c *gin.Context, action identity.Action, r identity.Resource, refused error) {
+	record(c, ActorOf(c), action, r, refused)
+}
+
+func record(c *gin.Context, who audit.Actor, action identity.Action, r identity.Resource, refused error) {
 	e := engineOf(c)
 	code := "refused"
 	var coded interface{ Code() string }
 	if errors.As(refused, &coded) {
 		code = coded.Code()
 	}
-	err := e.deps.Trail.Record(c.Request.Context(), ActorOf(c), audit.Event{Action: "access.refused", Outcome: audit.Refused, Visit: r.Visit,
+	err := e.deps.Trail.Record(c.Request.Context(), who, audit.Event{Action: "access.refused", Outcome: audit.Refused, Visit: r.Visit,
 		Detail: map[string]any{"wanted": string(action), "route": c.FullPath(), "code": code}})
 	if err != nil {
 		e.deps.Log.Error("a refusal could not be recorded", "cause", audit.Safe(err), "request_id", RequestID(c))

@@ -82,6 +82,20 @@ func (s *Site) Problem(c *gin.Context, p api.Problem) {
 	s.Render(c, p.Status, view)
 }
 
+// Sentence tells a problem in one line, for scripts.
+func (s *Site) Sentence(c *gin.Context, p api.Problem) string {
+	code := p.Code
+	if !s.texts.Has("problem.title." + code) {
+		code = problemKind(p.Status)
+	}
+	lang := s.Lang(c)
+	title := s.texts.Get(lang, "problem.title."+code) + "."
+	if code == "internal" {
+		return title // its advice speaks of a number on the page
+	}
+	return title + " " + s.texts.Get(lang, "problem.advice."+code)
+}
+
 func problemKind(status int) string {
 	switch {
 	case status == 404:
