@@ -107,6 +107,8 @@ type EHRConfig struct {
 	Scopes   string `yaml:"scopes"`  // of a launch, SMART v2
 	// SystemScopes are those of the server itself (Backend Services), for booking and for writing back.
 	SystemScopes string `yaml:"system_scopes"`
+	// SystemClientID is the registration for Backend Services, where the vendor wants one apart; empty: client_id.
+	SystemClientID string `yaml:"system_client_id"`
 }
 
 // SSOProvider is an OIDC identity provider for staff.

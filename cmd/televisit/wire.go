@@ -152,7 +152,7 @@ func (s *server) makeSSO() error {
 	for _, o := range s.config.Organisations {
 		for _, e := range o.EHRs {
 			c.EHRs = append(c.EHRs, sso.EHR{Name: e.Name, Org: o.ID, Iss: e.Iss, ClientID: e.ClientID,
-				Scopes: strings.Fields(e.Scopes), BackendScopes: strings.Fields(e.SystemScopes)})
+				Scopes: strings.Fields(e.Scopes), BackendClientID: e.SystemClientID, BackendScopes: strings.Fields(e.SystemScopes)})
 		}
 		for _, p := range o.SSO {
 			c.SSO = append(c.SSO, sso.Provider{Name: p.Name, Org: o.ID, Issuer: p.Issuer, ClientID: p.ClientID, RolesClaim: p.RolesClaim})
