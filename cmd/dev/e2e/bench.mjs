@@ -1,6 +1,6 @@
 // From the click in the chart to the patient's first picture, in real browsers. Prints one JSON line a launch.
 // node bench.mjs [rounds]
-import { openBrowser, openContext, until } from './lib/browser.mjs';
+import { openBrowser, openContext, trusting, until } from './lib/browser.mjs';
 import { startDemo } from './lib/demo.mjs';
 import * as people from './lib/people.mjs';
 import { appointmentsOf, patientLinks } from './lib/schedule.mjs';
@@ -9,22 +9,23 @@ import { marksOf, watchLaunch } from './lib/waterfall.mjs';
 
 const rounds = Number(process.argv[2] ?? 8);
 const demo = await startDemo({ logLevel: 'info' });
+const trust = { ignoreHTTPSErrors: false };
 const browsers = [];
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => demo.stop().then(() => process.exit(1)));
 const open = async () => {
-  const browser = await openBrowser();
+  const browser = await openBrowser({ extra: trusting(demo) });
   browsers.push(browser);
   return browser;
 };
 
 try {
   const [desk, staff, home] = [await open(), await open(), await open()];
-  const scheduler = await people.signIn(demo, await openContext(desk), demo.user('scheduler'), '/schedule');
+  const scheduler = await people.signIn(demo, await openContext(desk, trust), demo.user('scheduler'), '/schedule');
   let left = rounds;
   for (const user of demo.users.filter((u) => u.roles.includes('clinician'))) {
     if (left <= 0) break;
     // One context a clinician, as one computer each: the first launch in it is a cold one.
-    const chart = await people.openChart(demo, await openContext(staff, { initScript: watchLaunch }), user);
+    const chart = await people.openChart(demo, await openContext(staff, { ...trust, initScript: watchLaunch }), user);
     const appointments = await appointmentsOf(demo, chart);
     const links = await patientLinks(demo, scheduler, user, appointments);
     let cold = true;
@@ -46,7 +47,7 @@ try {
 
 /** A patient who has done the device check and sits in the waiting room. */
 async function waiting(browser, link, born) {
-  const page = await people.openLink(await openContext(browser, { phone: true, initScript: watchLaunch }), link, born);
+  const page = await people.openLink(await openContext(browser, { ...trust, phone: true, initScript: watchLaunch }), link, born);
   await page.waitForURL('**/visit');
   await people.checkAndWait(page);
   await page.waitForTimeout(1500); // what the waiting page still loads is not the launch's

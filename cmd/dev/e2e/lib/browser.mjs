@@ -1,4 +1,7 @@
 // Real Chromium with a fake camera and microphone.
+import { createHash, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const flags = [
@@ -10,6 +13,16 @@ const flags = [
 /** One browser per person, as in life. */
 export async function openBrowser({ extra = [] } = {}) {
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...extra] });
+}
+
+/**
+ * Flags of a browser for which a demonstration's certificate is as good as a public one. A context that ignores
+ * certificate errors is slower than life: it caches nothing.
+ */
+export function trusting(demo) {
+  const { publicKey } = new X509Certificate(readFileSync(join(dirname(demo.ca_file), 'server.pem')));
+  const pin = createHash('sha256').update(publicKey.export({ type: 'spki', format: 'der' })).digest('base64');
+  return [`--ignore-certificate-errors-spki-list=${pin}`];
 }
 
 /** A context that trusts the development CA's certificates, with everything it does on the wire recorded for the canary. */
