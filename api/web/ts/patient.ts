@@ -5,6 +5,7 @@ import type { EndReason } from './rtc/messages';
 import { Call } from './ui/call';
 import { DeviceCheck } from './ui/check';
 import { all, ask, csrf, find, follow, maybe, readWords } from './ui/dom';
+import { readersTimes } from './ui/time';
 
 type Step = 'check' | 'consent' | 'waiting' | 'call' | 'after';
 interface Status {
@@ -31,6 +32,8 @@ const call = new Call({
   },
 });
 const check = new DeviceCheck(find('[data-step=check]'), call.local, words);
+
+readersTimes();
 
 function show(step: Step): void {
   for (const section of all('[data-step]')) section.hidden = section.dataset['step'] !== step;
