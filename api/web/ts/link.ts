@@ -1,7 +1,7 @@
 // The page behind a patient's or guest's link. The secret is in the address's fragment, which browsers never send: this
 // script reads it, wipes it from the address bar, and posts it with the proof.
 
-import { ask, find, readWords, Refused } from './ui/dom';
+import { ask, find, maybe, readWords, Refused } from './ui/dom';
 
 const form = find<HTMLFormElement>('[data-link-form]');
 const problem = find('[data-problem]', form);
@@ -61,6 +61,20 @@ async function send(): Promise<void> {
     button.disabled = false;
   }
 }
+
+/** Another language is another page: the secret has to come along, which an ordinary form would lose. */
+async function switchLanguage(preferences: HTMLFormElement, button: HTMLElement | null): Promise<void> {
+  const body = new URLSearchParams(new FormData(preferences, button) as unknown as Record<string, string>);
+  await fetch(preferences.action, { method: 'POST', body, redirect: 'manual' });
+  if (kept) history.replaceState(null, '', `${location.pathname}#${kept}`);
+  location.reload();
+}
+
+const preferences = maybe<HTMLFormElement>('form[action="/preferences"]');
+preferences?.addEventListener('submit', (event) => {
+  event.preventDefault();
+  switchLanguage(preferences, event.submitter).catch(() => say(words('patient.js.offline')));
+});
 
 hop();
 if (!kept) {

@@ -112,6 +112,7 @@ export class Negotiation {
   }
 
   async share(track: MediaStreamTrack | null): Promise<void> {
+    if (this.#closed) return;
     if (!track) {
       if (!this.#screen) return;
       this.#screen.direction = 'inactive';

@@ -26,8 +26,7 @@ export interface SessionEvents {
 const qualityEveryMs = 3000;
 const sayAgainMs = 250;
 const retryDelaysMs = [0, 300, 700, 1500, 2000];
-const finalCodes = new Set(['resume-refused', 'room-refused', 'token-foreign']);
-const tokenCodes = new Set(['token-expired', 'token-used']);
+const tokenCodes = new Set(['token-expired', 'token-used', 'token-foreign']);
 
 export class Session {
   readonly people = new RemotePeers();
@@ -38,10 +37,14 @@ export class Session {
   readonly #tokens: RoomTokens;
   readonly #local: LocalMedia;
   readonly #events: SessionEvents;
-  readonly #negotiation: Negotiation;
-  readonly #meter = new QualityMeter();
+  #negotiation: Negotiation;
+  #meter = new QualityMeter();
+  #screen: MediaStreamTrack | null = null;
   #socket: Signalling | undefined;
   #welcome: Welcome | undefined;
+  /** The secret that takes this side's place again; undefined when there is none, or no longer. */
+  #resume: string | undefined;
+  #foreign = false;
   #lostAt = 0;
   #attempt = 0;
   #muteTimer: number | undefined;
@@ -56,18 +59,14 @@ export class Session {
     this.#tokens = tokens;
     this.#local = local;
     this.#events = events;
-    this.#negotiation = new Negotiation({
-      send: (message) => this.#socket?.send(message) ?? false,
-      connection: (state) => this.#connection(state),
-      restarted: () => this.#events.state('reconnecting'),
-    });
+    this.#negotiation = this.#newNegotiation();
     local.onTrack((kind, track) => void this.#negotiation.setTrack(kind, track));
     local.onChange(() => this.#sayState());
     window.addEventListener('online', this.#retryNow);
   }
 
   start(): void {
-    for (const kind of ['audio', 'video'] as const) void this.#negotiation.setTrack(kind, this.#local.track(kind));
+    this.#putTracks();
     this.#become('connecting');
     void this.#connect();
   }
@@ -79,6 +78,7 @@ export class Session {
   }
 
   share(track: MediaStreamTrack | null): Promise<void> {
+    this.#screen = track;
     return this.#negotiation.share(track);
   }
 
@@ -92,7 +92,7 @@ export class Session {
 
   async #connect(): Promise<void> {
     window.clearTimeout(this.#retryTimer);
-    const resume = this.#welcome?.resume;
+    const resume = this.#resume;
     try {
       const token = await this.#tokens.take();
       if (this.over) return;
@@ -102,7 +102,7 @@ export class Session {
       });
     } catch (error) {
       const code = error instanceof Error ? error.message : 'offline';
-      if (code === 'refused') this.#fail(code);
+      if (code === 'refused') this.#refusedForGood(code);
       else this.#socketLost();
     }
   }
@@ -135,19 +135,45 @@ export class Session {
   }
 
   #welcomed(welcome: Welcome): void {
-    const first = this.#welcome === undefined;
+    const [first, resumed] = [this.#welcome === undefined, this.#resume !== undefined];
     this.#welcome = welcome;
+    this.#resume = welcome.resume;
     this.self = welcome.peer;
     this.#attempt = 0;
+    this.#foreign = false;
+    if (!first && !resumed) this.#startAnew();
     this.#negotiation.configure(welcome.iceServers ?? [], welcome.policy === 'relay-only');
-    if (first) this.#negotiation.offer();
-    else this.#negotiation.resume();
+    if (resumed) this.#negotiation.resume();
+    else this.#negotiation.offer();
     this.people.replace(welcome.peers ?? []);
     this.#peopleChanged();
     this.#socket?.send({ t: 'renew' });
     this.#backAgain();
     this.#sayState();
     this.#qualityTimer ??= window.setInterval(() => void this.#measure(), qualityEveryMs);
+  }
+
+  /** A place of its own in the call, as at the first join: nothing of the old connection is known there. */
+  #startAnew(): void {
+    this.#negotiation.close();
+    this.#negotiation = this.#newNegotiation();
+    this.#meter = new QualityMeter();
+    this.people.setSlots([]);
+    this.#events.recording(false); // the server says so if it records on
+    this.#putTracks();
+    if (this.#screen) void this.#negotiation.share(this.#screen);
+  }
+
+  #newNegotiation(): Negotiation {
+    return new Negotiation({
+      send: (message) => this.#socket?.send(message) ?? false,
+      connection: (state) => this.#connection(state),
+      restarted: () => this.#events.state('reconnecting'),
+    });
+  }
+
+  #putTracks(): void {
+    for (const kind of ['audio', 'video'] as const) void this.#negotiation.setTrack(kind, this.#local.track(kind));
   }
 
   #backAgain(): void {
@@ -179,14 +205,24 @@ export class Session {
     this.#retryTimer = window.setTimeout(() => void this.#connect(), delay);
   }
 
+  /** The socket closes next. What can be mended is mended for the attempt that follows, which is then made at once. */
   #refused(code: string): void {
-    if (tokenCodes.has(code)) {
-      this.#tokens.forget(); // the socket closes next and the following attempt asks for a new one
-    } else if (code === 'resume-refused') {
-      this.#finish('timeout');
-    } else if (finalCodes.has(code)) {
-      this.#fail(code);
+    if (code === 'room-refused' || (code === 'token-foreign' && this.#foreign)) {
+      this.#refusedForGood(code);
+    } else if (tokenCodes.has(code)) {
+      this.#foreign = code === 'token-foreign'; // one kept from before the server was started again; never twice
+      this.#tokens.forget();
+      this.#attempt = 0;
+    } else if (code === 'resume-refused' && this.#resume !== undefined) {
+      this.#resume = undefined; // a server that was started again knows nobody: the call may still be there to join
+      this.#attempt = 0;
     }
+  }
+
+  /** Whoever was in the call and may not come back has been away too long. */
+  #refusedForGood(code: string): void {
+    if (this.#welcome) this.#finish('timeout');
+    else this.#fail(code);
   }
 
   #connection(state: RTCPeerConnectionState): void {

@@ -16,6 +16,7 @@ interface TokenAnswer {
 
 const marginMs = 20_000;
 const refreshMs = 60_000;
+const answerWithinMs = 4000; // on a line that went dead the browser alone would wait for minutes
 
 export class RoomTokens {
   readonly #path: string;
@@ -74,7 +75,9 @@ export class RoomTokens {
   async #fetch(): Promise<RoomToken> {
     let response: Response;
     try {
-      response = await fetch(this.#path, { method: 'POST', headers: { 'X-CSRF': this.#csrf, Accept: 'application/json' } });
+      response = await fetch(this.#path, {
+        method: 'POST', headers: { 'X-CSRF': this.#csrf, Accept: 'application/json' }, signal: AbortSignal.timeout(answerWithinMs),
+      });
     } catch {
       throw new Error('offline');
     }
