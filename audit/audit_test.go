@@ -164,7 +164,7 @@ func TestRefusalCommitsItsOwnEvent(t *testing.T) {
 
 func TestAdminViewNeedsAReason(t *testing.T) {
 	b := setup(t)
-	if err := b.db.Record(context.Background(), b.who, audit.Event{Action: "admin.viewed", Reason: "  "}); err == nil {
+	if err := b.db.Record(context.Background(), b.who, audit.Event{Action: "admin.viewed", Reason: " \t\n"}); err == nil {
 		t.Fatal("an empty reason was taken")
 	}
 	if err := b.db.Record(context.Background(), b.who, audit.Event{Action: "admin.viewed", Reason: "ticket 12"}); err != nil {

@@ -88,6 +88,20 @@ func (d *DB) Search(ctx context.Context, who Actor, f Filter) ([]Row, error) {
 	return found, err
 }
 
+// mostOfVisit bounds what OfVisit reads: a visit has tens of events.
+const mostOfVisit = 2000
+
+// OfVisit reads what happened to a visit, oldest first, as far as it is one of actions. The event of the transaction
+// says who reads it and why.
+func (t *Tx) OfVisit(ctx context.Context, visit uuid.UUID, actions []string) ([]Row, error) {
+	rows, err := t.Query(ctx, `select `+rowColumns+` from audit_event e
+		where e.visit_id = $1 and e.action = any ($2) order by e.id limit $3`, visit, actions, mostOfVisit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanRow)
+}
+
 func (f Filter) limit() int {
 	if f.Limit <= 0 || f.Limit > 500 {
 		return 100

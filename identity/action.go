@@ -12,8 +12,9 @@ const (
 	VisitMove       Action = "visit.move"
 	VisitCancel     Action = "visit.cancel"
 	VisitNoShow     Action = "visit.no-show"
-	VisitView       Action = "visit.view"   // the clinician's workspace
-	VisitAttend     Action = "visit.attend" // the patient's or guest's own page: check, waiting, call
+	VisitView       Action = "visit.view"    // the clinician's workspace
+	VisitInspect    Action = "visit.inspect" // how a call went, for a reason; no names, nothing clinical
+	VisitAttend     Action = "visit.attend"  // the patient's or guest's own page: check, waiting, call
 	VisitArrive     Action = "visit.arrive"
 	VisitStart      Action = "visit.start"
 	VisitEnd        Action = "visit.end" // for everybody

@@ -41,6 +41,7 @@ func policy() []rule {
 		{VisitCancel /*     */, own, all, no, no, no, no, all},
 		{VisitNoShow /*     */, own, all, no, no, no, no, no},
 		{VisitView /*       */, own, no, no, no, no, no, no},
+		{VisitInspect /*    */, no, no, no, all, no, no, no},
 		{VisitAttend /*     */, no, no, no, no, theirs, theirs, no},
 		{VisitArrive /*     */, no, no, no, no, theirs, no, no},
 		{VisitStart /*      */, own, no, no, no, no, no, no},

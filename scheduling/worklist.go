@@ -60,18 +60,27 @@ func (s *Service) today(ctx context.Context, org, staff uuid.UUID, day Date) (Da
 	if !day.IsZero() {
 		return day, nil
 	}
+	zone, err := s.zoneOf(ctx, org, staff)
+	if err != nil {
+		return Date{}, err
+	}
+	return DateOf(s.now(), zone), nil
+}
+
+// zoneOf is the time zone of a person of the staff, or the organisation's.
+func (s *Service) zoneOf(ctx context.Context, org, staff uuid.UUID) (*time.Location, error) {
 	name := "UTC"
 	err := s.db.Read(ctx, org, func(ctx context.Context, tx pgx.Tx) error {
 		return tx.QueryRow(ctx, `select coalesce((select time_zone from staff where id = $1), (select time_zone from organisation where id = $2), 'UTC')`, staff, org).Scan(&name)
 	})
 	if err != nil {
-		return Date{}, fmt.Errorf("read the time zone: %w", err)
+		return nil, fmt.Errorf("read the time zone: %w", err)
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil {
-		return Date{}, fmt.Errorf("the time zone is not known: %w", err)
+		return nil, fmt.Errorf("the time zone is not known: %w", err)
 	}
-	return DateOf(s.now(), zone), nil
+	return zone, nil
 }
 
 // Visit reads a visit and records who read it.

@@ -23,7 +23,7 @@ create table audit_event (
   txid        xid8 not null default pg_current_xact_id(),
   constraint audit_event_outcome_known check (outcome in ('success', 'refused', 'failure')),
   constraint audit_event_actor_known check (actor_kind in ('staff', 'patient', 'guest', 'client', 'system', 'anonymous')),
-  constraint audit_event_admin_gives_reason check (action <> 'admin.viewed' or btrim(reason) <> ''),
+  constraint audit_event_admin_gives_reason check (action <> 'admin.viewed' or reason ~ '[^[:space:]]'),
   constraint audit_event_joined_complete check
     (action <> 'room.joined' or (actor_id is not null and room_id is not null and ip is not null)),
   constraint audit_event_stream_complete check (action <> 'stream.started' or object_id <> '')
