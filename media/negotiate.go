@@ -10,7 +10,10 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-const gatherLimit = 2 * time.Second
+// gatherLimit bounds what takes a millisecond, even on a starved machine.
+const gatherLimit = 10 * time.Second
+
+var errGathering = errors.New("media: gathering candidates took too long")
 
 func badOffer(text string) error { return &SignalError{Code: "bad-offer", Text: text} }
 
@@ -39,6 +42,7 @@ func (p *member) negotiate(m Message) error {
 		if l != old {
 			l.close()
 		}
+		p.node.cfg.Log.Warn("media: an offer could not be answered", "part", answerPart(err))
 		return badOffer("offer could not be answered")
 	}
 	installed := false
@@ -52,6 +56,14 @@ func (p *member) negotiate(m Message) error {
 	p.tell(Message{Type: TypeAnswer, SDP: answer, Negotiation: m.Negotiation})
 	p.room.post(p.room.allocate)
 	return nil
+}
+
+// answerPart says, without the SDP that pion's errors may quote, what failed.
+func answerPart(err error) string {
+	if errors.Is(err, errGathering) {
+		return "gathering"
+	}
+	return "negotiation"
 }
 
 // answer applies an offer and returns the answer with all candidates in it.
@@ -74,14 +86,18 @@ func (l *link) answer(text string, offer *sdp.SessionDescription) (string, *medi
 	select {
 	case <-gathered:
 	case <-time.After(gatherLimit):
-		return "", nil, errors.New("media: gathering candidates took too long")
+		return "", nil, errGathering
 	}
 	local := l.pc.LocalDescription()
 	description, err := parseSDP(local.SDP)
 	if err != nil {
 		return "", nil, err
 	}
-	return local.SDP, newMediaTable(offer, description), nil
+	answered, err := withStartRate(description)
+	if err != nil {
+		return "", nil, err
+	}
+	return answered, newMediaTable(offer, description), nil
 }
 
 // prepareTransceivers gives every section on which the client may receive a

@@ -78,7 +78,7 @@ func joinOne(ctx context.Context, p *party, room uuid.UUID, role string, second 
 	p.keep(v.heard, func() { _ = v.pc.Close(); _ = v.conn.Close() })
 	lines := bufio.NewScanner(v.conn)
 	lines.Buffer(nil, media.MaxMessage+1)
-	answered := make(chan error, 1)
+	answered := make(chan error, 3) // what the server may say: an answer, an error, the end
 	go v.listen(lines, answered)
 	select {
 	case err = <-answered:
@@ -107,7 +107,11 @@ func (v *visitor) listen(lines *bufio.Scanner, answered chan<- error) {
 		if err == nil && m.Type == media.TypeAnswer {
 			answered <- v.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeAnswer, SDP: m.SDP})
 		}
+		if err == nil && m.Type == media.TypeError {
+			answered <- errors.New(m.Code + ": " + m.Text)
+		}
 	}
+	answered <- errors.New("the server closed a participant's connection")
 }
 
 func (v *visitor) dial() error {

@@ -79,7 +79,13 @@ func serveControl(ctx context.Context, node *media.Node, conn net.Conn) {
 	defer peer.Leave(media.ReasonHangUp)
 	for lines.Scan() {
 		m, err := media.Parse(lines.Bytes())
-		if err != nil || peer.Handle(m) != nil {
+		if err == nil {
+			err = peer.Handle(m)
+		}
+		if err != nil {
+			mu.Lock()
+			_ = json.NewEncoder(conn).Encode(media.Message{Type: media.TypeError, Code: "refused", Text: err.Error()})
+			mu.Unlock()
 			return
 		}
 	}
