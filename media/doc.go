@@ -15,6 +15,16 @@
 // pion interceptors: repairs, reports and congestion feedback are made here,
 // driven by arrivals instead of timers.
 //
+// Between the socket and pion stands our own UDP mux (udpMux): it hands
+// datagrams over without copies, and packets of one frame leave in one system
+// call (burst). Sequence numbers never repeat for different bytes under one
+// SSRC, which AES-GCM demands: duplicates stop at the cache, the rewriter maps
+// one to one, and a packet repeated on its own SSRC is the same to the byte.
+//
+// A process that is mainly a media node does well with GOGC=200 and GOMEMLIMIT
+// at three quarters of its memory: the live heap is small (about half a
+// megabyte a participant) and rarer collections shorten the tail.
+//
 // It knows no visit, no SQL and no HTTP. It imports media/packet and pion, and
 // reports what happens to the Reports interface. It never decodes media, and
 // never logs ids, addresses, SDP or candidates.
