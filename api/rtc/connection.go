@@ -79,8 +79,9 @@ func (c *connection) run() {
 	if left {
 		c.peer.Leave(media.ReasonHangUp)
 		c.queue(frame{after: websocket.StatusNormalClosure})
+	} else {
+		c.peer.Lost()
 	}
-	c.server.seats.leave(c, left)
 	c.log.Info("signalling disconnected", "room", c.grant.Room, "participant", c.grant.Participant, "clean", left)
 }
 
@@ -97,12 +98,10 @@ func (c *connection) enter() error {
 	if hello.Resume != "" {
 		return c.resume(hello.Resume)
 	}
-	c.peer, err = c.server.seats.take(c, func() (*media.Peer, error) {
-		return c.server.config.Node.Join(c.ctx, media.Join{
-			Room: c.grant.Room, Participant: c.grant.Participant, Role: c.grant.Role, Host: c.grant.Host,
-			Publish: true, Subscribe: true, Send: c.send,
-			ICEServers: c.server.config.ICE(c.grant.Participant), Policy: c.policy(),
-		})
+	c.peer, err = c.server.config.Node.Join(c.ctx, media.Join{
+		Room: c.grant.Room, Participant: c.grant.Participant, Role: c.grant.Role, Host: c.grant.Host,
+		Publish: true, Subscribe: true, Send: c.send,
+		ICEServers: c.server.config.ICE(c.grant.Participant), Policy: c.policy(),
 	})
 	if err != nil {
 		c.log.Warn("a participant could not join", "room", c.grant.Room, "cause", err)
@@ -113,11 +112,9 @@ func (c *connection) enter() error {
 
 // resume takes the participant's place again. The secret must be of the same participant as the token.
 func (c *connection) resume(secret string) error {
-	peer, err := c.server.seats.take(c, func() (*media.Peer, error) {
-		return c.server.config.Node.Resume(c.ctx, media.Resume{
-			Room: c.grant.Room, Participant: c.grant.Participant, Secret: secret, Send: c.send,
-			ICEServers: c.server.config.ICE(c.grant.Participant), Policy: c.policy(),
-		})
+	peer, err := c.server.config.Node.Resume(c.ctx, media.Resume{
+		Room: c.grant.Room, Participant: c.grant.Participant, Secret: secret, Send: c.send,
+		ICEServers: c.server.config.ICE(c.grant.Participant), Policy: c.policy(),
 	})
 	if err != nil {
 		return &Refusal{CodeResumeRefused, "the call did not wait any longer"}

@@ -52,7 +52,6 @@ type Server struct {
 	config Config
 	ctx    context.Context
 	cancel context.CancelFunc
-	seats  *seats
 
 	mu     sync.Mutex
 	closed bool
@@ -76,7 +75,7 @@ func NewServer(config Config) (*Server, error) {
 	if config.Now == nil {
 		config.Now = time.Now
 	}
-	s := &Server{config: config, seats: &seats{taken: map[*media.Peer]*connection{}}}
+	s := &Server{config: config}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -20,7 +20,7 @@ async function open(as) {
   page.on('console', (message) => message.type() === 'warning' && console.error(as, message.text()));
   await page.goto(`${origin}/?as=${as}`);
   const call = (name, ...args) => page.evaluate(([n, a]) => window.call[n](...a), [name, args]);
-  const until = async (what, test, limit = 20_000) => {
+  const until = async (what, test, limit = 60_000) => {
     for (const end = Date.now() + limit; ;) {
       if (await test()) return;
       if (Date.now() > end) {
