@@ -54,6 +54,9 @@ func (s *Service) Book(ctx context.Context, who audit.Actor, b Booking) (VisitVi
 		if err := b.checkPeople(ctx, tx); err != nil {
 			return err
 		}
+		if err := lockCalendar(ctx, tx, b.Clinician); err != nil {
+			return err
+		}
 		room := uuid.New()
 		tx.Event.Room = room
 		if err := insertVisit(ctx, tx, sealer, who.Org, id, room, b); err != nil {
@@ -174,6 +177,16 @@ func (s *Service) afterBooking(ctx context.Context, tx *audit.Tx, who audit.Acto
 	return err
 }
 
+// lockCalendar lets the changes of a clinician's calendar come one after the other. The exclusion constraint alone keeps
+// it free of overlaps, but two transactions that write overlapping times at once wait there for each other, until the
+// database ends one of them as a deadlock.
+func lockCalendar(ctx context.Context, tx pgx.Tx, clinician uuid.UUID) error {
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock(hashtextextended('calendar:' || $1::text, 0))", clinician.String()); err != nil {
+		return fmt.Errorf("wait for the clinician's calendar: %w", err)
+	}
+	return nil
+}
+
 // Move gives a booked visit another time. version is the one that the caller saw; 0 does not ask. Errors: *Taken,
 // *Changed, *visit.Refused.
 func (s *Service) Move(ctx context.Context, who audit.Actor, id uuid.UUID, version int64, start, end time.Time) (VisitView, error) {
@@ -185,6 +198,9 @@ func (s *Service) Move(ctx context.Context, who audit.Actor, id uuid.UUID, versi
 	_, err := s.change(ctx, who, id, audit.Event{Action: string(visit.VisitMoved)}, func(ctx context.Context, tx *audit.Tx, r *row) ([]visit.Command, error) {
 		clinician = r.Clinician
 		if err := r.expect(version); err != nil {
+			return nil, err
+		}
+		if err := lockCalendar(ctx, tx, clinician); err != nil {
 			return nil, err
 		}
 		r.StartsAt, r.EndsAt = start, end

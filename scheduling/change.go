@@ -27,6 +27,9 @@ type row struct {
 	Recording                     uuid.UUID // the latest, or zero
 	// did is the audit action of a command that did something besides, or instead of, a transition.
 	did string
+	// ours is set by what only the server's own work changes: whoever has read the visit still knows it as it is, so it
+	// keeps its version.
+	ours bool
 }
 
 // change runs a command on one visit: it locks the row, lets f do its own writes and name the transitions, applies
@@ -88,6 +91,11 @@ func (s *Service) apply(ctx context.Context, tx *audit.Tx, who audit.Actor, r *r
 		r.Visit = next
 		happened = append(happened, events...)
 	}
+	if r.State.Stage != before.Stage {
+		if err := lockCalendar(ctx, tx, r.Clinician); err != nil {
+			return err
+		}
+	}
 	if err := writeVisit(ctx, tx, r); err != nil {
 		return err
 	}
@@ -130,10 +138,13 @@ func writeVisit(ctx context.Context, tx *audit.Tx, r *row) error {
 	if err != nil {
 		return err
 	}
-	r.Version++
+	if !r.ours {
+		r.Version++
+	}
 	_, err = tx.Exec(ctx, `
 		update visit set starts_at = $2, ends_at = $3, device_check = $4, stage = $5, note = $6, recording = $7, delivery = $8,
-		       arrived_at = $9, started_at = $10, ended_at = $11, end_reason = $12, version = $13, updated_at = $14
+		       arrived_at = $9, started_at = $10, ended_at = $11, end_reason = $12,
+		       updated_at = case when version = $13 then updated_at else $14 end, version = $13
 		where id = $1`,
 		r.ID, r.StartsAt, r.EndsAt, check, r.State.Stage, r.State.Note, r.State.Recording, r.State.Delivery,
 		r.ArrivedAt, r.StartedAt, r.EndedAt, r.EndReason, r.Version, tx.Now)

@@ -120,7 +120,7 @@ func (s *Service) RecordDelivery(ctx context.Context, who audit.Actor, id uuid.U
 		if err := writeResult(ctx, tx, sealer, id, result); err != nil {
 			return nil, err
 		}
-		r.did = "delivery." + string(result.State)
+		r.did, r.ours = "delivery."+string(result.State), true
 		if result.State == visit.DeliveryDue {
 			r.did = "delivery.postponed"
 		}
@@ -183,7 +183,7 @@ func (s *Service) SetEncounter(ctx context.Context, who audit.Actor, id uuid.UUI
 		return err
 	}
 	_, err = s.change(ctx, who, id, audit.Event{}, func(ctx context.Context, tx *audit.Tx, r *row) ([]visit.Command, error) {
-		r.did = "visit.encounter-linked"
+		r.did, r.ours = "visit.encounter-linked", true
 		return nil, setEncounter(ctx, tx, sealer, id, reference)
 	})
 	return err

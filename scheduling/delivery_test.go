@@ -114,8 +114,12 @@ func TestDeliveredAppointmentFindsItsVisit(t *testing.T) {
 		t.Fatalf("a changed appointment that is refused shows as %+v", d)
 	}
 	f.must(f.SetEncounter(t.Context(), f.clinician, v.ID, phi.NewText("Encounter/8")))
-	if f.load(v.ID).Encounter.Reveal() != "Encounter/8" {
+	after := f.load(v.ID)
+	if after.Encounter.Reveal() != "Encounter/8" {
 		t.Fatal("the encounter of the launch is not kept")
+	}
+	if after.Version != v.Version || !after.UpdatedAt.Equal(v.UpdatedAt) {
+		t.Fatalf("whoever read version %d cannot move it any more: it is %d", v.Version, after.Version)
 	}
 }
 

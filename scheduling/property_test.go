@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -184,8 +185,8 @@ func TestAnySequenceOfCommandsDoesWhatTheRulesSay(t *testing.T) {
 				problem = fmt.Sprintf("the visit is %+v, the rules say %+v", after.State, m.State)
 			case realErr != nil && after.Version != before.Version:
 				problem = "a refused command changed the visit"
-			case realErr == nil && after.Version == before.Version:
-				problem = "a command left no version"
+			case realErr == nil && (after.Version == before.Version) != strings.HasPrefix(op.name, "deliver "):
+				problem = "a command left no version, or the server's own work left one"
 			case realErr == nil && len(f.trail(v.ID)) == trail:
 				problem = "a command left no event"
 			case len(after.Stages) == 0 || after.Stages[len(after.Stages)-1].Stage != after.State.Stage:
