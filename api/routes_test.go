@@ -35,7 +35,7 @@ func everyDoor(t *testing.T, d *doors) *api.Engine {
 	}
 	engine, err := api.New(api.Deps{Origin: origin, Sessions: d, Trail: d, Pages: d, Metrics: prometheus.NewRegistry(), Now: time.Now, Log: quiet},
 		&api.Health{}, &web.FrontPages{Site: site}, &web.LaunchDesk{}, &web.WorklistPages{}, &web.SchedulePages{}, &web.VisitPages{}, &web.VisitorPages{}, &web.LinkPages{},
-		&web.RecordingPages{}, &web.AuditPages{}, &web.BoundaryPages{}, &web.Events{}, &fhirapi.Server{})
+		&web.RecordingPages{}, &web.AuditPages{}, &web.BoundaryPages{}, &web.AdminPages{}, &web.Events{}, &fhirapi.Server{})
 	if err != nil {
 		t.Fatal(err)
 	}

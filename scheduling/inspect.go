@@ -222,7 +222,7 @@ func inspectDeliveries(ctx context.Context, tx *audit.Tx, in *Inspection) error 
 // officer's.
 func operational() []string {
 	return []string{"visit.booked", "visit.moved", "visit.arrived", "visit.started", "visit.ended", "visit.cancelled", "visit.no-show",
-		"room.joined", "room.lost", "room.resumed", "room.left", "room.refused", "stream.started",
+		"room.joined", "room.lost", "room.resumed", "room.left", "stream.started",
 		"recording.started", "recording.stopped", "recording.stored", "recording.failed",
 		"delivery.queued", "delivery.sent", "delivery.postponed", "delivery.accepted", "delivery.rejected", "delivery.retried"}
 }

@@ -126,7 +126,7 @@ func home(p identity.Principal) string {
 	case p.Has(identity.Compliance):
 		return "/audit"
 	case p.Has(identity.Admin):
-		return "/boundary"
+		return "/admin/visits"
 	}
 	return "/"
 }

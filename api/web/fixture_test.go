@@ -44,6 +44,7 @@ var (
 	_ web.WorklistVisits  = (*scheduling.Service)(nil)
 	_ web.ScheduleVisits  = (*scheduling.Service)(nil)
 	_ web.RecordingVisits = (*scheduling.Service)(nil)
+	_ web.CallRegister    = (*scheduling.Service)(nil)
 	_ web.PatientLinks    = (*join.Links)(nil)
 	_ web.Playbacks       = (*recorder.Recorder)(nil)
 	_ web.Trail           = (*audit.DB)(nil)
@@ -72,6 +73,7 @@ type hospital struct {
 	chart                                       *chart
 	now                                         time.Time
 	clinician, colleague, scheduler, compliance person
+	admin                                       person
 }
 
 // monday is 09:00 in New York.
@@ -96,6 +98,7 @@ func openHospital(t *testing.T) *hospital {
 	h.Service = scheduling.New(scheduling.Config{DB: h.db, Sealers: ring, Jobs: jobs, Keys: kek, Now: clock})
 	h.clinician, h.colleague = h.hire("clinician", "Dr. Kofi Osei"), h.hire("clinician", "Dr. Mara Lindholm")
 	h.scheduler, h.compliance = h.hire("scheduler", "Sam Lee"), h.hire("compliance", "Lena Park")
+	h.admin = h.hire("admin", "Sam Whitfield")
 	h.chart = openChart(t)
 	h.wire(ring, clock, quiet)
 	return h
@@ -118,7 +121,8 @@ func (h *hospital) wire(ring *identity.Keyring, clock func() time.Time, quiet *s
 			EHRs: func(uuid.UUID) []string { return []string{"sandbox"} }, Types: web.UsualTypes(), Now: clock},
 		&web.RecordingPages{Site: site, Visits: h.Service, Playbacks: noPlaybacks{}, Now: clock},
 		&web.AuditPages{Site: site, Trail: h.db, Seals: noSeals{}, Staff: h.people, Origin: origin},
-		&web.BoundaryPages{Site: site, Boundary: hops{}, Version: "test", Now: clock}))(h.t)
+		&web.BoundaryPages{Site: site, Boundary: hops{}, Version: "test", Now: clock},
+		&web.AdminPages{Site: site, Calls: h.Service, Staff: h.people, Now: clock}))(h.t)
 }
 
 func must[T any](value T, err error) func(*testing.T) T {

@@ -11,6 +11,7 @@ func Navigation(path string, roles ...string) []NavItem {
 	for _, page := range []struct{ key, href, icon, role, also string }{
 		{"worklist", "/worklist", "list", "clinician", "clinician"},
 		{"schedule", "/schedule", "calendar", "scheduler", "clinician"},
+		{"calls", "/admin/visits", "video", "admin", "admin"},
 		{"audit", "/audit", "shield", "compliance", "compliance"},
 		{"boundary", "/boundary", "map", "compliance", "admin"},
 	} {

@@ -3,7 +3,7 @@ package web
 // staffViews lists the views of templates/staff and templates/public.
 func staffViews() []View {
 	return []View{&SignInView{}, &ProblemView{}, &HandOffView{}, &WorklistView{}, &NoVisitView{}, &ScheduleView{}, &LinkView{},
-		&RecordingsView{}, &PlayerView{}, &AuditView{}, &AuditEventView{}, &BoundaryView{}}
+		&RecordingsView{}, &PlayerView{}, &AuditView{}, &AuditEventView{}, &BoundaryView{}, &CallsView{}, &InspectView{}}
 }
 
 // SignInView is the page for those who are not signed in.

@@ -218,8 +218,8 @@ func indented(raw []byte) string {
 
 // trailActions are offered as a facet; any action can be typed into the address of none.
 func trailActions() []string {
-	return []string{"access.refused", "admin.viewed", "audit.searched", "calendar.viewed", "delivery.accepted", "delivery.rejected", "link.viewed", "login.failed",
+	return []string{"access.refused", "admin.viewed", "audit.searched", "calendar.viewed", "calls.listed", "delivery.accepted", "delivery.rejected", "link.viewed", "login.failed",
 		"login.succeeded", "logout", "note.amended", "note.saved", "note.signed", "patient.searched", "patient.viewed", "recording.consented", "recording.downloaded",
-		"recording.started", "recording.stored", "recording.viewed", "room.joined", "room.left", "stream.started", "visit.arrived", "visit.booked", "visit.cancelled",
+		"recording.started", "recording.stored", "recording.viewed", "room.joined", "room.left", "room.lost", "stream.started", "visit.arrived", "visit.booked", "visit.cancelled",
 		"visit.ended", "visit.moved", "visit.no-show", "visit.started", "visit.viewed", "worklist.viewed"}
 }

@@ -73,6 +73,7 @@ func (s *server) registrars(site *web.Site) []api.Registrar {
 		&web.RecordingPages{Site: site, Visits: s.visits, Playbacks: s.tapes.recorder, Now: now},
 		&web.AuditPages{Site: site, Trail: s.db, Seals: s.seals, Staff: s.people, Origin: s.config.Origin},
 		&web.BoundaryPages{Site: site, Boundary: hops{s.config}, Version: version(), Now: now},
+		&web.AdminPages{Site: site, Calls: s.visits, Staff: s.people, Now: now},
 		&web.VisitPages{Site: site, Visits: s.visits, Notes: s.notes, Guests: s.links, Tokens: s.tokens, Chart: s.charts, Trail: s.db, Now: now},
 		&web.VisitorPages{Site: site, Visits: s.visits, Tokens: s.tokens, Trail: s.db, Now: now},
 		&web.LinkPages{Site: site, Links: s.links},
