@@ -97,7 +97,7 @@ func (e *Engine) headers(c *gin.Context) {
 	h.Set("Content-Security-Policy", e.policy(nonce, c.FullPath()))
 	h.Set("Strict-Transport-Security", "max-age=63072000")
 	h.Set("Permissions-Policy", "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), picture-in-picture=(self), "+
-		"speaker-selection=(self), screen-wake-lock=(self), autoplay=(self), geolocation=(), payment=(), usb=(), bluetooth=(), midi=(), serial=()")
+		"speaker-selection=(self), screen-wake-lock=(self), autoplay=(self), geolocation=(), payment=(), usb=(), midi=(), serial=()")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin") // no-referrer would make browsers send "Origin: null" with our own forms
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")

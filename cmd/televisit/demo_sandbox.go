@@ -49,7 +49,7 @@ const (
 	demoSSO       = "staff"
 	demoEHRScopes = "launch openid fhirUser online_access user/Patient.rs user/Practitioner.rs user/Appointment.rs " +
 		"user/Condition.rs user/MedicationRequest.rs user/AllergyIntolerance.rs user/Encounter.crus user/DocumentReference.crs"
-	demoSystemScopes = "system/Patient.rs system/Practitioner.rs system/Appointment.cruds system/Encounter.cruds system/DocumentReference.cruds"
+	demoSystemScopes = "system/Patient.rs system/Practitioner.rs system/Condition.rs system/MedicationRequest.rs system/AllergyIntolerance.rs system/Appointment.cruds system/Encounter.cruds system/DocumentReference.cruds"
 )
 
 func (d *demo) startSandbox(ctx context.Context) error {
