@@ -155,7 +155,12 @@ func (p *VisitorPages) consent(c *gin.Context, v scheduling.VisitView) error {
 
 func (p *VisitorPages) roomToken(c *gin.Context, v scheduling.VisitView) error {
 	who := api.PrincipalOf(c)
-	return answerToken(c, p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: who.Participant, Role: string(who.Kind)})
+	entry, err := issue(p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: who.Participant, Role: string(who.Kind)})
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, entry)
+	return nil
 }
 
 // leave ends the call for everybody when its patient goes; a guest's going is the room's to know. It is repeated by a

@@ -138,6 +138,12 @@ func (p *VisitPages) page(c *gin.Context, v scheduling.VisitView) error {
 		return err
 	}
 	view := p.fill(c, v)
+	mine := identity.Resource{Org: who.Org, Visit: v.ID, Clinician: v.Clinician.ID}
+	if view.CanStart() && identity.Can(api.PrincipalOf(c), identity.RoomJoin, mine) == nil {
+		if view.Entry, err = p.entry(c, v); err != nil {
+			return err
+		}
+	}
 	if view.Writable() {
 		draft, err := p.Notes.Load(ctx, who, v.ID)
 		if err != nil {
@@ -193,22 +199,30 @@ func namesIn(v scheduling.VisitView, forClinician bool) map[string]personName {
 	return names
 }
 
-// roomToken is an entry to the call. The page fetches one ahead of the start.
+// roomToken is an entry to the call. The page brings one; the script fetches those that it needs later.
 func (p *VisitPages) roomToken(c *gin.Context, v scheduling.VisitView) error {
+	entry, err := p.entry(c, v)
+	if err != nil {
+		return err
+	}
+	c.JSON(http.StatusOK, entry)
+	return nil
+}
+
+func (p *VisitPages) entry(c *gin.Context, v scheduling.VisitView) (*RoomEntry, error) {
 	who := api.ActorOf(c)
 	participant, err := p.Visits.EnsureParticipant(c.Request.Context(), who, v.ID, scheduling.RoleClinician, who.ID, phi.Text{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return answerToken(c, p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: participant, Role: scheduling.RoleClinician, Host: true})
+	return issue(p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: participant, Role: scheduling.RoleClinician, Host: true})
 }
 
-func answerToken(c *gin.Context, tokens RoomTokens, claims join.Claims) error {
+func issue(tokens RoomTokens, claims join.Claims) (*RoomEntry, error) {
 	token, expires, err := tokens.Issue(claims)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c.JSON(http.StatusOK, gin.H{"token": token, "expires": expires.UTC().Format(time.RFC3339), "ws": "/rtc",
-		"room": claims.Room, "participant": claims.Participant})
-	return nil
+	return &RoomEntry{Token: token, Expires: expires.UTC().Format(time.RFC3339), Socket: "/rtc", Room: claims.Room.String(),
+		Participant: claims.Participant.String()}, nil
 }

@@ -19,6 +19,8 @@ type WorkspaceView struct {
 	Signed        []SignedNote
 	Deliveries    []DeliveryLine
 	RecordingLine *RecordingLine
+	// Entry spares the start of a call a request of its own; nil where no call may begin.
+	Entry *RoomEntry
 	// MayConfirmConsent offers to note a consent that the patient gave aloud, having asked for that.
 	MayConfirmConsent bool
 }
@@ -62,6 +64,15 @@ type Person struct {
 	MRN             string // the last four characters
 	Language        string // code
 	Interpreter     bool
+}
+
+// RoomEntry lets one connection into the visit's room.
+type RoomEntry struct {
+	Token       string `json:"token"`
+	Expires     string `json:"expires"` // RFC 3339
+	Socket      string `json:"ws"`      // path of the signalling socket
+	Room        string `json:"room"`
+	Participant string `json:"participant"`
 }
 
 // ConsentLine is somebody's answer to being recorded.

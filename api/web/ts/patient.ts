@@ -13,6 +13,8 @@ interface Status {
   wait: string;
 }
 
+const calmMs = 1000; // in a call much changes at once, and nothing of it is urgent here
+
 const root = find('[data-visit-page]');
 const words = readWords();
 const isPatient = root.dataset['role'] === 'patient';
@@ -143,7 +145,11 @@ window.addEventListener('pagehide', () => {
   if (call.live) sayLeft();
 });
 
-follow(() => void refresh(), alive);
+let later: number | undefined;
+follow(() => {
+  if (document.body.dataset['now'] === 'waiting') void refresh(); // the call may have begun
+  else later ??= window.setTimeout(() => void refresh().then(() => (later = undefined)), calmMs);
+}, alive);
 window.setInterval(() => {
   if (document.body.dataset['now'] === 'waiting') void refresh(); // the expected wait shrinks although nothing happens
 }, 30_000);

@@ -58,7 +58,9 @@ async function act<T>(what: string, body: unknown = {}): Promise<T | undefined> 
     say('failed', text);
     return undefined;
   } finally {
-    void parts.refresh();
+    // A call that begins needs line and processor for itself, and shows its own state meanwhile.
+    if (what === 'start') parts.soon();
+    else void parts.refresh();
   }
 }
 
@@ -206,7 +208,7 @@ parts.refreshed = () => {
 };
 if (note) note.saved = () => maybe('[data-do=review]')?.removeAttribute('aria-disabled');
 follow((changed) => {
-  if (changed === '' || changed.includes(visit)) void parts.refresh();
+  if (changed === '' || changed.includes(visit)) parts.soon();
 }, (up) => (find('[data-stale]').hidden = up));
 window.setInterval(tickWaiting, 15_000);
 

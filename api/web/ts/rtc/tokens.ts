@@ -8,7 +8,8 @@ export interface RoomToken {
   expiresAt: number;
 }
 
-interface TokenAnswer {
+/** What the server's JSON says of a token. */
+export interface TokenAnswer {
   token: string;
   expires: string;
   ws: string;
@@ -26,16 +27,22 @@ export class RoomTokens {
   #url = '';
   #timer: number | undefined;
 
-  constructor(path: string, csrf: string) {
+  /** first is a token that the page brought. */
+  constructor(path: string, csrf: string, first?: TokenAnswer) {
     this.#path = path;
     this.#csrf = csrf;
+    if (first) this.#hold(Promise.resolve(this.#read(first)));
   }
 
   /** Fetches a token before it is needed and keeps it fresh until it is taken. */
   prefetch(): void {
     if (this.#ahead || this.#kept) return;
-    this.#ahead = this.#fetch();
-    this.#ahead.then(
+    this.#hold(this.#fetch());
+  }
+
+  #hold(ahead: Promise<RoomToken>): void {
+    this.#ahead = ahead;
+    ahead.then(
       (token) => {
         this.#timer = window.setTimeout(() => {
           this.forget();
@@ -82,7 +89,10 @@ export class RoomTokens {
       throw new Error('offline');
     }
     if (!response.ok) throw new Error(response.status >= 500 ? 'offline' : 'refused');
-    const answer = (await response.json()) as TokenAnswer;
+    return this.#read((await response.json()) as TokenAnswer);
+  }
+
+  #read(answer: TokenAnswer): RoomToken {
     this.#url = new URL(answer.ws, location.href.replace(/^http/, 'ws')).href;
     return { token: answer.token, url: this.#url, expiresAt: Date.parse(answer.expires) };
   }

@@ -4,9 +4,9 @@ import { LocalMedia } from '../rtc/local';
 import type { EndReason, Role } from '../rtc/messages';
 import { Session, type CallState } from '../rtc/session';
 import type { CallFacts } from '../rtc/quality';
-import { RoomTokens } from '../rtc/tokens';
+import { RoomTokens, type TokenAnswer } from '../rtc/tokens';
 import { Controls } from './controls';
-import { all, ask, clock, csrf, find, type Words } from './dom';
+import { all, ask, clock, csrf, find, maybe, type Words } from './dom';
 import { Stage, type Names } from './stage';
 
 export interface CallOptions {
@@ -59,7 +59,8 @@ export class Call {
 
   constructor(options: CallOptions) {
     this.#options = options;
-    this.#tokens = new RoomTokens(options.tokenPath, csrf());
+    const entry = maybe('script[data-room-entry]')?.textContent;
+    this.#tokens = new RoomTokens(options.tokenPath, csrf(), entry ? (JSON.parse(entry) as TokenAnswer) : undefined);
     this.#stage = new Stage(options.root, options.primary, options.words);
     this.controls = new Controls(options.root, this.local, options.words);
     this.#overlay = find('[data-overlay]', options.root);

@@ -2,10 +2,13 @@
 
 import { all, maybe } from './dom';
 
+const soonMs = 400;
+
 export class Parts {
   readonly #path: string;
   #loading: Promise<void> | undefined;
   #again = false;
+  #timer: number | undefined;
   /** Called after each refresh. */
   refreshed: () => void = () => {};
 
@@ -13,8 +16,15 @@ export class Parts {
     this.#path = path;
   }
 
+  /** Loads the parts in a moment: what changes together, as when a call begins, is then loaded once. */
+  soon(): void {
+    this.#timer ??= window.setTimeout(() => void this.refresh(), soonMs);
+  }
+
   /** Loads the parts anew; calls that come meanwhile become one more. */
   refresh(): Promise<void> {
+    window.clearTimeout(this.#timer);
+    this.#timer = undefined;
     if (this.#loading) {
       this.#again = true;
       return this.#loading;
