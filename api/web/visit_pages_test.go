@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -208,4 +209,30 @@ func TestFormsOfTheWorklist(t *testing.T) {
 		}
 	}
 	c.expect(c.post(c.clinician, "/visits/"+missed.ID.String()+"/start", nil), 409)
+}
+
+func TestTheWorkspaceBringsItsEntryToTheRoom(t *testing.T) {
+	c, v, _ := waitingRoom(t)
+	page := "/visits/" + v.ID.String()
+	entry := regexp.MustCompile(`data-room-entry>(\{[^<]*\})</script>`)
+	found := entry.FindStringSubmatch(c.expect(c.get(c.clinician, page), 200))
+	if found == nil {
+		t.Fatal("the page has no entry")
+	}
+	var given struct{ Token, Expires, WS, Room string }
+	if err := json.Unmarshal([]byte(found[1]), &given); err != nil {
+		t.Fatal(err)
+	}
+	claims, err := c.tokens.Redeem(t.Context(), identity.Caller{}, given.Token)
+	if err != nil || claims.Room != v.Room || claims.Role != scheduling.RoleClinician || !claims.Host {
+		t.Fatalf("%+v, %v", claims, err)
+	}
+	if expires, err := time.Parse(time.RFC3339, given.Expires); err != nil || !expires.After(c.now) || given.WS != "/rtc" || given.Room != v.Room.String() {
+		t.Errorf("%+v", given)
+	}
+	c.expect(c.script(c.clinician, "POST", page+"/start", nil, nil), 200)
+	c.expect(c.script(c.clinician, "POST", page+"/end", nil, nil), 200)
+	if entry.MatchString(c.expect(c.get(c.clinician, page), 200)) {
+		t.Error("a call that is over still has an entry")
+	}
 }
