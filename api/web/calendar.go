@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// The calendar shows the day from firstHour to lastHour, an hour being hourHeight pixels (_pages.css draws the same).
+// The calendar shows the whole day, scrolled to its working part, an hour being hourHeight pixels (_pages.css draws the
+// same): a visit of a quarter of an hour is then as tall as WCAG 2.2 wants of a target (24 CSS pixels).
 const (
-	firstHour  = 7
-	lastHour   = 19
-	hourHeight = 80
+	firstHour  = 0
+	lastHour   = 24
+	hourHeight = 104
 	dayPadding = 8
+	minHeight  = 24
 )
 
 // CalendarTop is where an instant is, in pixels from the top of its column, kept within the shown hours.
@@ -19,14 +21,14 @@ func CalendarTop(t time.Time) int {
 	return dayPadding + min(max(minutes, 0), (lastHour-firstHour)*60)*hourHeight/60
 }
 
-// CalendarHeight is how tall so many minutes are; short visits stay readable.
-func CalendarHeight(minutes int) int { return max(minutes*hourHeight/60-2, 18) }
+// CalendarHeight is how tall so many minutes are; short visits stay readable and can be hit.
+func CalendarHeight(minutes int) int { return max(minutes*hourHeight/60-2, minHeight) }
 
 // CalendarHours are the lines of the axis.
 func CalendarHours() []HourLine {
 	var lines []HourLine
 	for hour := firstHour; hour <= lastHour; hour++ {
-		lines = append(lines, HourLine{Label: fmt.Sprintf("%02d:00", hour), Top: dayPadding + (hour-firstHour)*hourHeight})
+		lines = append(lines, HourLine{Label: fmt.Sprintf("%02d:00", hour%24), Top: dayPadding + (hour-firstHour)*hourHeight})
 	}
 	return lines
 }

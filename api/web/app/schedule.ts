@@ -18,8 +18,11 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("[data-copy]")
   });
 }
 const calendar = document.querySelector<HTMLElement>(".calendar");
+// The day opens where it is now, or where work begins: at the first visit, at 7 o'clock at the latest.
+const morning = 7 * 104;
 const now = calendar?.querySelector<HTMLElement>(".now");
 if (calendar && now) calendar.scrollTop = now.offsetTop - calendar.clientHeight / 2;
+else if (calendar) calendar.scrollTop = Math.min(morning, ...[...calendar.querySelectorAll<HTMLElement>(".block")].map((block) => block.offsetTop - 16));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "/" || (event.target as HTMLElement).matches("input, select, textarea")) return;
   event.preventDefault();

@@ -13,6 +13,7 @@ import { query, verifyAudit } from './lib/proof.mjs';
 import { probe } from './lib/media.mjs';
 import { canaries, places } from './lib/canary.mjs';
 import { bin } from './lib/programs.mjs';
+import { accessible } from './lib/axe.mjs';
 
 const relayOnly = `{
   const Real = RTCPeerConnection;
@@ -47,6 +48,7 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
     await checkAndWait(patient);
     assert.match(await patient.getByTestId('waiting').innerText(), /Osei/);
     assert.match(await patient.getByTestId('waiting-expected').innerText(), /\S/);
+    await accessible(patient, 'the waiting room');
   });
 
   test('the clinician launches from the chart and sees who waits', async () => {
@@ -61,6 +63,8 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
     await seesAndHears(workspace, 'clinician');
     await seesAndHears(patient, 'patient');
     assert.equal((await mediaStats(patient)).route, 'relay');
+    await accessible(workspace, 'the workspace in a call');
+    await accessible(patient, 'the patient in a call');
   });
 
   test('muting silences, and a camera that is off sends no picture', async () => {
@@ -107,6 +111,7 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
     await workspace.getByTestId('review').click();
     await workspace.getByTestId('sign').waitFor();
     assert.ok((await workspace.getByTestId('review-note').innerText()).includes(note.a));
+    await accessible(workspace, 'the review');
     await workspace.getByTestId('sign').click();
     await until('encounter, note and recording are in the EHR', async () => {
       const states = await workspace.getByTestId('delivery-state').allInnerTexts();
@@ -114,6 +119,7 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
     }, { timeout: 90_000 });
     await workspace.goto(`${demo.origin}/worklist`);
     assert.ok(await workspace.getByText('In the EHR', { exact: true }).count() > 0, 'the worklist says so');
+    await accessible(workspace, 'the worklist');
   });
 
   test('Encounter, note and recording reference are in the sandbox, once each, and show in its chart', async () => {
@@ -162,6 +168,7 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
 
   test('the scheduler may not play it', async () => {
     const page = await signIn(demo, await openContext(browsers[0], { wire }), demo.user('scheduler'), '/schedule');
+    await accessible(page, 'the schedule');
     for (const path of [`/recordings/${recording}`, `/recordings/${recording}/media`]) {
       assert.equal((await page.request.get(demo.origin + path)).status(), 403, path);
     }
@@ -182,6 +189,7 @@ describe('a visit from the chart to the chart', { concurrency: false }, () => {
   test('the compliance officer reads it, which is itself recorded', async () => {
     const page = await signIn(demo, await openContext(browsers[0], { wire }), demo.user('compliance'), '/audit');
     assert.match(await page.locator('main').innerText(), /signed/i);
+    await accessible(page, 'the audit trail');
     assert.ok(Number(await query(demo, `select count(*) from audit_event where action = 'audit.searched'`)) >= 1);
   });
 
