@@ -50,7 +50,8 @@ type Site struct {
 }
 
 // NewSite bundles the assets, parses every template in every language and checks that they are complete: each
-// template that is called exists, each text key is known, each asset is there. frame tells who is signed in (see Desk).
+// template that is called exists, each text key is known, each asset is there. frame tells who is signed in (see Desk); a Site that only
+// executes needs none.
 func NewSite(frame func(*gin.Context) Frame, log *slog.Logger) (*Site, error) {
 	texts, err := loadTexts(localeFiles())
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"html"
 	"log/slog"
@@ -9,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"github.com/gin-gonic/gin"
 
 	"github.com/televisit/televisit/api/web"
 )
@@ -30,7 +29,7 @@ type gallery struct {
 }
 
 func newGallery(only string) (*gallery, error) {
-	site, err := web.NewSite(func(*gin.Context) web.Frame { return web.Frame{} }, slog.Default())
+	site, err := web.NewSite(nil, slog.Default())
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +43,7 @@ func newGallery(only string) (*gallery, error) {
 }
 
 func scenes() []scene {
-	return slices.Concat(worklistScenes(), scheduleScenes(), recordScenes(), publicScenes(), callScenes())
+	return slices.Concat(worklistScenes(), scheduleScenes(), recordScenes(), adminScenes(), publicScenes(), callScenes())
 }
 
 func (g *gallery) render(s scene, theme string) ([]byte, error) {
@@ -75,40 +74,45 @@ func (g *gallery) write(out string) error {
 
 // handler serves /scene/<theme>/<name>, the assets, /scenes with the names, and /frames/<name> with several sizes side by side.
 func (g *gallery) handler() http.Handler {
-	gin.SetMode(gin.ReleaseMode)
-	r := gin.New()
-	r.GET("/static/:file", g.site.Assets().Serve)
-	r.GET("/scene/:theme/:name", func(c *gin.Context) {
-		for _, s := range g.scenes {
-			if s.name != c.Param("name") {
-				continue
-			}
-			body, err := g.render(s, c.Param("theme"))
-			if err != nil {
-				c.String(http.StatusInternalServerError, err.Error())
-				return
-			}
-			c.Data(http.StatusOK, "text/html; charset=utf-8", body)
-			return
-		}
-		c.Status(http.StatusNotFound)
-	})
-	r.GET("/scenes", func(c *gin.Context) {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", g.site.Assets())
+	mux.HandleFunc("GET /scene/{theme}/{name}", g.scene)
+	mux.HandleFunc("GET /scenes", func(w http.ResponseWriter, _ *http.Request) {
 		names := make([]string, len(g.scenes))
 		for i, s := range g.scenes {
 			names[i] = s.name
 		}
-		c.JSON(http.StatusOK, names)
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(names) // who left does not read it
 	})
-	r.GET("/frames/:name", func(c *gin.Context) {
+	mux.HandleFunc("GET /frames/{name}", func(w http.ResponseWriter, r *http.Request) {
 		var page strings.Builder
 		page.WriteString(`<!doctype html><style>body{margin:0;display:flex;align-items:flex-start;gap:8px;background:#888}iframe{border:0;height:100vh;flex:none}</style>`)
-		for _, shot := range c.QueryArray("shot") {
+		for _, shot := range r.URL.Query()["shot"] {
 			theme, width, _ := strings.Cut(shot, "-")
 			fmt.Fprintf(&page, `<iframe src="/scene/%s/%s" style="width:%spx"></iframe>`,
-				html.EscapeString(theme), html.EscapeString(c.Param("name")), html.EscapeString(width))
+				html.EscapeString(theme), html.EscapeString(r.PathValue("name")), html.EscapeString(width))
 		}
-		c.Data(http.StatusOK, "text/html; charset=utf-8", []byte(page.String()))
+		htmlPage(w, []byte(page.String()))
 	})
-	return r
+	return mux
+}
+
+func (g *gallery) scene(w http.ResponseWriter, r *http.Request) {
+	at := slices.IndexFunc(g.scenes, func(s scene) bool { return s.name == r.PathValue("name") })
+	if at < 0 {
+		http.NotFound(w, r)
+		return
+	}
+	body, err := g.render(g.scenes[at], r.PathValue("theme"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	htmlPage(w, body)
+}
+
+func htmlPage(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(body) // who left does not read it
 }
