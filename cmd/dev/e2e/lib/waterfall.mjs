@@ -76,6 +76,15 @@ export function watchLaunch() {
 export const marksOf = (page) => page.evaluate(() => {
   const [load] = performance.getEntriesByType('navigation');
   const of = (name, at) => ({ name, at: performance.timeOrigin + at });
-  return [of('navigation begins', 0), of('document answered', load.responseStart), of('document read', load.responseEnd), ...window.__marks]
+  const assets = performance.getEntriesByType('resource').filter((r) => r.name.includes('/static/'));
+  return [
+    of('navigation begins', 0), of('document answered', load.responseStart), of('document read', load.responseEnd),
+    of('document parsed', load.domInteractive), ...performance.getEntriesByType('paint').map((p) => of(p.name, p.startTime)),
+    ...assets.flatMap((r) => {
+      const name = r.name.replace(/.*static.([a-z]+)\..*\./, '$1.');
+      return [of(`${name} asked`, r.startTime), of(`${name} read`, r.responseEnd)];
+    }),
+    ...window.__marks,
+  ]
     .sort((a, b) => a.at - b.at);
 }).catch(() => []); // between two documents
