@@ -2,7 +2,7 @@
 // written twice, and the people in the call need do nothing.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +10,7 @@ import { newWire, openBrowser, openContext, until } from './lib/browser.mjs';
 import { startDemo } from './lib/demo.mjs';
 import { probe } from './lib/media.mjs';
 import { checkAndWait, launch, openChart, openLink, seesAndHears } from './lib/people.mjs';
+import { alive, descendants } from './lib/processes.mjs';
 import { query, verifyAudit } from './lib/proof.mjs';
 import { resources, sandbox } from './lib/sandbox.mjs';
 
@@ -212,31 +213,4 @@ async function typeOn(page, field, text) {
   await page.getByTestId(field).focus();
   await page.keyboard.press('Control+End');
   await page.keyboard.type(text);
-}
-
-/** Every process below one, with its start time, so that a reused id is not mistaken for it. */
-function descendants(pid) {
-  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((name) => processOf(Number(name))).filter(Boolean);
-  const found = [];
-  for (let parents = [pid]; parents.length > 0;) {
-    const children = all.filter((p) => parents.includes(p.parent));
-    found.push(...children);
-    parents = children.map((p) => p.pid);
-  }
-  return found;
-}
-
-function processOf(pid) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [state, parent, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return { pid, name: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')), state, parent: Number(parent), started: rest[17] };
-  } catch {
-    return undefined; // it ended meanwhile
-  }
-}
-
-function alive({ pid, started }) {
-  const now = processOf(pid);
-  return now !== undefined && now.started === started && now.state !== 'Z';
 }

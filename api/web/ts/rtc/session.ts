@@ -1,11 +1,13 @@
 // The call: socket, connection and people together, and coming back after a loss. Knows nothing of the page.
 
+import { Absence } from './absence';
 import type { LocalMedia } from './local';
 import type { EndReason, ServerMessage, Welcome } from './messages';
 import { Negotiation } from './negotiation';
 import { level, QualityMeter, readFacts, type CallFacts } from './quality';
 import { RemotePeers, type RemotePeer } from './remote';
 import { Signalling } from './signalling';
+import { Silence } from './silence';
 import type { RoomTokens } from './tokens';
 
 export type CallState = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
@@ -40,14 +42,16 @@ export class Session {
   #negotiation: Negotiation;
   #meter = new QualityMeter();
   #screen: MediaStreamTrack | null = null;
+  readonly #absence: Absence;
+  readonly #silence: Silence;
   #socket: Signalling | undefined;
   #welcome: Welcome | undefined;
   /** The secret that takes this side's place again; undefined when there is none, or no longer. */
   #resume: string | undefined;
   #foreign = false;
-  #lostAt = 0;
+  /** Whether the socket is one that the server has welcomed. */
+  #seated = false;
   #attempt = 0;
-  #muteTimer: number | undefined;
   #retryTimer: number | undefined;
   #qualityTimer: number | undefined;
   #stateTimer: number | undefined;
@@ -60,6 +64,13 @@ export class Session {
     this.#local = local;
     this.#events = events;
     this.#negotiation = this.#newNegotiation();
+    this.#absence = new Absence({ hold: (held) => local.hold(held), muted: (until) => events.muted('self-lost', until) });
+    this.#silence = new Silence({
+      heardAt: () => (this.#seated ? this.#socket?.heardAt : undefined),
+      connection: () => this.#negotiation.pc,
+      silent: (since) => this.#away(since),
+      heard: () => this.#backAgain(),
+    });
     local.onTrack((kind, track) => void this.#negotiation.setTrack(kind, track));
     local.onChange(() => this.#sayState());
     window.addEventListener('online', this.#retryNow);
@@ -86,9 +97,7 @@ export class Session {
     return readFacts(this.#negotiation.pc);
   }
 
-  get over(): boolean {
-    return this.state === 'ended' || this.state === 'failed';
-  }
+  get over(): boolean { return this.state === 'ended' || this.state === 'failed'; }
 
   async #connect(): Promise<void> {
     window.clearTimeout(this.#retryTimer);
@@ -110,10 +119,7 @@ export class Session {
   #receive(message: ServerMessage): void {
     switch (message.t) {
       case 'welcome': return this.#welcomed(message);
-      case 'answer': {
-        this.#negotiation.answer(message.sdp, message.neg);
-        return;
-      }
+      case 'answer': return this.#negotiation.answer(message.sdp, message.neg);
       case 'candidate': return this.#negotiation.candidate(message);
       case 'want': return this.#negotiation.want(message.audio, message.video);
       case 'slots':
@@ -139,8 +145,11 @@ export class Session {
     this.#welcome = welcome;
     this.#resume = welcome.resume;
     this.self = welcome.peer;
+    this.#absence.graceMs = welcome.graceMs;
+    this.#absence.muteAfterMs = welcome.muteAfterMs;
     this.#attempt = 0;
     this.#foreign = false;
+    this.#seated = true;
     if (!first && !resumed) this.#startAnew();
     this.#negotiation.configure(welcome.iceServers ?? [], welcome.policy === 'relay-only');
     if (resumed) this.#negotiation.resume();
@@ -177,27 +186,22 @@ export class Session {
   }
 
   #backAgain(): void {
-    window.clearTimeout(this.#muteTimer);
-    this.#lostAt = 0;
-    this.#local.hold(false);
+    this.#absence.end();
     this.#events.unmuted(); // the server says muted again if somebody else is still away
     if (this.#negotiation.pc.connectionState === 'connected') this.#become('live');
   }
 
+  #away(since: number): void {
+    this.#absence.begin(since);
+    this.#become('reconnecting');
+  }
+
   #socketLost(): void {
     this.#socket = undefined;
+    this.#seated = false;
     if (this.over) return;
-    const grace = this.#welcome?.graceMs ?? 30_000;
-    if (this.#lostAt === 0) {
-      this.#lostAt = performance.now();
-      const until = this.#lostAt + grace;
-      this.#become('reconnecting');
-      this.#muteTimer = window.setTimeout(() => {
-        this.#local.hold(true);
-        this.#events.muted('self-lost', until);
-      }, this.#welcome?.muteAfterMs ?? 3000);
-    }
-    if (performance.now() - this.#lostAt > grace) {
+    this.#away(performance.now());
+    if (this.#absence.tooLong) {
       this.#finish('timeout');
       return;
     }
@@ -207,9 +211,8 @@ export class Session {
 
   /** The socket closes next. What can be mended is mended for the attempt that follows, which is then made at once. */
   #refused(code: string): void {
-    if (code === 'room-refused' || (code === 'token-foreign' && this.#foreign)) {
-      this.#refusedForGood(code);
-    } else if (tokenCodes.has(code)) {
+    if (code === 'room-refused' || (code === 'token-foreign' && this.#foreign)) this.#refusedForGood(code);
+    else if (tokenCodes.has(code)) {
       this.#foreign = code === 'token-foreign'; // one kept from before the server was started again; never twice
       this.#tokens.forget();
       this.#attempt = 0;
@@ -282,7 +285,9 @@ export class Session {
   }
 
   #release(): void {
-    [this.#muteTimer, this.#retryTimer, this.#stateTimer].forEach((timer) => window.clearTimeout(timer));
+    [this.#retryTimer, this.#stateTimer].forEach((timer) => window.clearTimeout(timer));
+    this.#absence.close();
+    this.#silence.close();
     window.clearInterval(this.#qualityTimer);
     window.removeEventListener('online', this.#retryNow);
     this.#socket?.close();

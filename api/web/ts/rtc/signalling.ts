@@ -35,6 +35,11 @@ export class Signalling {
     this.#timer = window.setInterval(() => this.#watch(), pingEveryMs);
   }
 
+  /** When something came last, performance.now() time; before the first, when the line was asked for. */
+  get heardAt(): number {
+    return this.#heardAt;
+  }
+
   /** Sends at once, or not at all when the line is not open: nothing queues up for a later connection. */
   send(message: ClientMessage): boolean {
     if (this.#socket.readyState !== WebSocket.OPEN) return false;

@@ -123,7 +123,8 @@ export class Call {
   #over(tell: () => void): void {
     window.clearInterval(this.#tick);
     this.controls.stopSharing();
-    this.#overlay.hidden = true;
+    this.#unmute();
+    this.#recording(false); // the room is gone with its last message
     this.#options.root.dataset['call'] = 'ended';
     tell();
   }

@@ -11,8 +11,8 @@ const flags = [
 ];
 
 /** One browser per person, as in life. */
-export async function openBrowser({ extra = [] } = {}) {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: [...flags, ...extra] });
+export async function openBrowser({ extra = [], executable = process.env.CHROMIUM ?? '/usr/bin/chromium' } = {}) {
+  return chromium.launch({ executablePath: executable, headless: true, args: [...flags, ...extra] });
 }
 
 /**
