@@ -63,6 +63,7 @@ type Session struct {
 	AuthTime      time.Time // zero: now
 	ACR           string
 	IssuerSession string // the identity provider's sid, for its logout
+	CSRF          string // of the same person's session that this one goes on from, so that open forms stay valid; "": a new one
 }
 
 // Begin starts a session and records the sign-in. The cookie's value goes to the browser and is kept nowhere.
@@ -92,8 +93,11 @@ func (s *Sessions) BeginIn(ctx context.Context, tx *audit.Tx, org uuid.UUID, ses
 	if session.AuthTime.IsZero() {
 		session.AuthTime = tx.Now
 	}
+	if session.CSRF == "" {
+		session.CSRF = base64.RawURLEncoding.EncodeToString(csrf)
+	}
 	p := Principal{Session: uuid.New(), Org: org, Kind: session.Kind, Staff: session.Staff, Participant: session.Participant, Visit: session.Visit,
-		Roles: session.Roles, CSRF: base64.RawURLEncoding.EncodeToString(csrf), AuthTime: session.AuthTime, Connection: session.Connection, Grant: session.Grant}
+		Roles: session.Roles, CSRF: session.CSRF, AuthTime: session.AuthTime, Connection: session.Connection, Grant: session.Grant}
 	_, err := tx.Exec(ctx, `
 		insert into session (id, org_id, secret_hash, kind, staff_id, visit_id, link_id, participant_id, roles, connection, grant_id, csrf,
 		                     auth_time, acr, issuer_session, created_at, expires_at)

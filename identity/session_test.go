@@ -117,6 +117,29 @@ func TestLookingOnIsNoUse(t *testing.T) {
 	}
 }
 
+func TestSessionGoesOnFromAnother(t *testing.T) {
+	ctx, h := context.Background(), newHouse(t)
+	sessions := identity.NewSessions(h.db, identity.SessionLimits{}, h.clock)
+	staff, who := h.clinician(t)
+	proof := identity.Session{Kind: audit.Staff, Staff: staff, Roles: []identity.Role{identity.Clinician}}
+	_, first, err := sessions.Begin(ctx, who, proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.pass(time.Minute)
+	proof.CSRF = first.CSRF
+	cookie, second, err := sessions.Begin(ctx, who, proof)
+	if err != nil || second.Session == first.Session || second.CSRF != first.CSRF || !second.AuthTime.After(first.AuthTime) {
+		t.Fatalf("%+v after %+v, %v", second, first, err)
+	}
+	if err := sessions.End(ctx, first, h.from); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := sessions.Lookup(ctx, cookie); err != nil || p.CSRF != first.CSRF {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
 func TestCookieThatOpensNothing(t *testing.T) {
 	ctx, h := context.Background(), newHouse(t)
 	sessions := identity.NewSessions(h.db, identity.SessionLimits{}, h.clock)
