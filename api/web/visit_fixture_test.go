@@ -85,7 +85,8 @@ func (c *clinic) open(ring *identity.Keyring, clock func() time.Time, quiet *slo
 	site := must(web.NewSite(desk.Frame, quiet))(c.t)
 	charts := &web.EHRCharts{Client: func(org uuid.UUID, name string) (*ehr.Client, bool) { return c.lists.client, org == c.org }}
 	c.engine = must(api.New(api.Deps{Origin: origin, Sessions: c.sessions, Trail: c.db, Pages: site, Metrics: prometheus.NewRegistry(), Now: clock, Log: quiet},
-		&web.VisitPages{Site: site, Visits: c.Service, Notes: notes, Guests: c.links, Tokens: c.tokens, Chart: charts, Trail: c.db, Now: clock},
+		&web.VisitPages{Site: site, Visits: c.Service, Notes: notes, Guests: c.links, Tokens: c.tokens, Chart: charts, Trail: c.db, Now: clock,
+			Proof: web.Proof{Within: time.Hour, Again: func(_ uuid.UUID, connection string) bool { return connection == "north" }}},
 		&web.LinkPages{Site: site, Links: c.links},
 		&web.VisitorPages{Site: site, Visits: c.Service, Tokens: c.tokens, Trail: c.db, Now: clock}))(c.t)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/televisit/televisit/api"
 	"github.com/televisit/televisit/fhir/note"
+	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/identity/phi"
 	"github.com/televisit/televisit/scheduling"
 )
@@ -71,6 +72,9 @@ func (p *VisitPages) saveNote(c *gin.Context, v scheduling.VisitView) error {
 
 // review shows the exact bytes that a signature would cover.
 func (p *VisitPages) review(c *gin.Context, v scheduling.VisitView) error {
+	if p.proveFirst(c, v) {
+		return nil
+	}
 	return p.showReview(c, v, http.StatusOK, "")
 }
 
@@ -112,6 +116,9 @@ func missing(b note.Body) []string {
 
 // sign signs what was shown, or shows what has changed since.
 func (p *VisitPages) sign(c *gin.Context, v scheduling.VisitView) error {
+	if p.proveFirst(c, v) {
+		return p.noteOldProof(c, v, identity.NoteSign)
+	}
 	ctx, who := c.Request.Context(), api.ActorOf(c)
 	draft, err := p.Notes.Load(ctx, who, v.ID)
 	if err != nil {
@@ -143,7 +150,14 @@ func (p *VisitPages) addendum(c *gin.Context, v scheduling.VisitView) error {
 	if !ok {
 		return &api.Invalid{Field: "section", Sentence: p.Site.texts.Get(p.Site.Lang(c), "visit.error.invalid")}
 	}
-	if shown, err := hex.DecodeString(c.PostForm("sha256")); err == nil && len(shown) > 0 {
+	old := p.proofTooOld(c)
+	shown, err := hex.DecodeString(c.PostForm("sha256"))
+	signing := err == nil && len(shown) > 0
+	if signing && old {
+		if err := p.noteOldProof(c, v, identity.NoteAmend); err != nil {
+			return err
+		}
+	} else if signing {
 		_, err := p.Notes.Amend(ctx, who, v.ID, note.Addendum, body, shown)
 		var notShown *note.NotShown
 		if err == nil {
@@ -160,6 +174,9 @@ func (p *VisitPages) addendum(c *gin.Context, v scheduling.VisitView) error {
 	}
 	view := p.reviewView(c, v, r)
 	view.Action, view.Section, view.Text = workspace(v)+"/addendum", c.PostForm("section"), c.PostForm("text")
+	if old {
+		view.Prove = proveAt(workspace(v)) // in a window of its own: what was typed stays on this page
+	}
 	p.Site.Render(c, http.StatusOK, view)
 	return nil
 }

@@ -69,6 +69,7 @@ type VisitPages struct {
 	Tokens RoomTokens
 	Chart  ChartSearch
 	Trail  api.Trail
+	Proof  Proof // before a signature
 	Now    func() time.Time
 }
 

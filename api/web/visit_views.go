@@ -137,6 +137,7 @@ type ReviewView struct {
 	Problem            string // incomplete, changed, or ""
 	Action             string // where the form goes
 	Section, Text      string // of an addendum
+	Prove              string // where to prove again who signs, when the last proof is too old
 }
 
 // Template names the page.
