@@ -120,10 +120,20 @@ func statusOf(err error) (int, string) {
 		return linkStatus(as[*join.LinkRefused](err)), ""
 	case errors.Is(err, scheduling.ErrNotFound), errors.Is(err, identity.ErrNoStaff), errors.Is(err, identity.ErrNoOrganisation):
 		return http.StatusNotFound, "not-found"
-	case is[*sso.Failed](err), errors.Is(err, context.DeadlineExceeded):
+	case is[*sso.Failed](err):
+		return failedStatus(as[*sso.Failed](err).Code())
+	case errors.Is(err, context.DeadlineExceeded):
 		return http.StatusServiceUnavailable, "offline"
 	}
 	return http.StatusInternalServerError, "internal"
+}
+
+// failedStatus tells a sign-in service that is silent from one that answers what cannot be used.
+func failedStatus(code string) (int, string) {
+	if code == "" || code == "unreachable" {
+		return http.StatusServiceUnavailable, "offline"
+	}
+	return http.StatusBadGateway, ""
 }
 
 func linkStatus(refused *join.LinkRefused) int {
@@ -274,7 +284,7 @@ func issueType(status int) string {
 		return "too-long"
 	case http.StatusTooManyRequests:
 		return "throttled"
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusBadGateway:
 		return "transient"
 	}
 	return "exception"

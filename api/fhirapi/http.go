@@ -79,7 +79,11 @@ func (s *Server) authenticate(c *gin.Context, d door) (identity.Principal, error
 // unavailable tells an issuer that could not be asked from a token that it does not know: the client should keep its
 // token and try again.
 func unavailable(err error) bool {
-	return err != nil && api.ProblemOf(err).Status == http.StatusServiceUnavailable
+	if err == nil {
+		return false
+	}
+	status := api.ProblemOf(err).Status
+	return status == http.StatusServiceUnavailable || status == http.StatusBadGateway
 }
 
 // challenge tells a client whose token was refused from one that brought none (RFC 6750 section 3).

@@ -18,8 +18,8 @@ import (
 	"github.com/televisit/televisit/scheduling/visit"
 )
 
-// Verifier knows whose bearer token this is and which SMART scopes it carries. Its error means 401, or 503 where package
-// api knows it as the failure of a system that is needed.
+// Verifier knows whose bearer token this is and which SMART scopes it carries. Its error means 401, or 502 or 503 where
+// package api knows it as the failure of a system that is needed.
 type Verifier interface {
 	Verify(ctx context.Context, token string) (identity.Principal, []string, error)
 }

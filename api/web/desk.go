@@ -106,6 +106,8 @@ func problemKind(status int) string {
 		return "gone"
 	case status == 429:
 		return "too-many"
+	case status == 502:
+		return "upstream"
 	case status == 503:
 		return "offline"
 	case status >= 500:

@@ -23,7 +23,7 @@ const (
 
 // SignInFlows is what package identity/sso offers.
 type SignInFlows interface {
-	BeginLaunch(ctx context.Context, from identity.Caller, iss, launch, browser string) (string, error)
+	BeginLaunchURL(ctx context.Context, from identity.Caller, rawQuery, browser string) (string, error)
 	BeginLogin(ctx context.Context, from identity.Caller, provider, returnPath, browser string) (string, error)
 	Complete(ctx context.Context, from identity.Caller, c sso.Callback) (sso.Result, error)
 	SaveGrant(ctx context.Context, who audit.Actor, staff, visit uuid.UUID, g *sso.Grant) (uuid.UUID, error)
@@ -66,7 +66,8 @@ type SignInProvider struct{ Name, Organisation string }
 
 // Register implements api.Registrar.
 func (f *FrontPages) Register(r api.Routes) {
-	gate := &api.Limit{Name: "sign-in", Every: 2 * time.Second, Burst: 20}
+	// All of a hospital may come from one address, and all at eight o'clock.
+	gate := &api.Limit{Name: "sign-in", Every: 200 * time.Millisecond, Burst: 120}
 	public := func(method, path string, limit *api.Limit, handler gin.HandlerFunc) {
 		r.HandleRoute(api.Route{Method: method, Path: path, Action: api.Public, Limit: limit}, handler)
 	}
@@ -118,12 +119,7 @@ func (f *FrontPages) login(c *gin.Context) {
 }
 
 func (f *FrontPages) launch(c *gin.Context) {
-	iss, launch, err := sso.ParseLaunch(c.Request.URL.RawQuery)
-	if err != nil {
-		api.Fail(c, err)
-		return
-	}
-	to, err := f.Flows.BeginLaunch(c.Request.Context(), api.CallerOf(c), iss, launch, api.Browser(c))
+	to, err := f.Flows.BeginLaunchURL(c.Request.Context(), api.CallerOf(c), c.Request.URL.RawQuery, api.Browser(c))
 	if err != nil {
 		api.Fail(c, err)
 		return
@@ -155,12 +151,11 @@ func (f *FrontPages) callback(c *gin.Context) {
 			return
 		}
 	}
-	cookie, principal, err := f.Sessions.Begin(ctx, who, session)
+	principal, err := f.begin(c, who, session)
 	if err != nil {
 		api.Fail(c, err)
 		return
 	}
-	api.BeginSession(c, cookie)
 	to := localPath(result.ReturnPath, "/")
 	if to == "/" {
 		to = home(principal)

@@ -29,7 +29,8 @@ type LinkPages struct {
 
 // Register implements api.Registrar.
 func (l *LinkPages) Register(r api.Routes) {
-	limit := &api.Limit{Name: "link", Every: 2 * time.Second, Burst: 20}
+	// Guessing is bounded by each link's own count; this bounds what one address, behind which many may be, costs us.
+	limit := &api.Limit{Name: "link", Every: 200 * time.Millisecond, Burst: 60}
 	r.HandleRoute(api.Route{Method: http.MethodGet, Path: "/v/:link", Action: api.Public, Limit: limit}, l.page)
 	r.HandleRoute(api.Route{Method: http.MethodPost, Path: "/v/:link/prove", Action: api.Public, Answers: api.JSON, Limit: limit, Body: 4096}, l.prove)
 }
@@ -65,7 +66,10 @@ func (l *LinkPages) prove(c *gin.Context) {
 		BirthDate phi.Date `json:"birthDate"`
 	}
 	id, err := api.PathID(c, "link")
-	if err == nil && c.ShouldBindJSON(&given) != nil {
+	if err == nil {
+		err = c.ShouldBindJSON(&given)
+	}
+	if large := new(http.MaxBytesError); err != nil && !errors.Is(err, api.ErrNotFound) && !errors.As(err, &large) {
 		err = &api.Invalid{Field: "birthDate", Sentence: l.Site.texts.Get(l.Site.Lang(c), "patient.js.link.no-date")}
 	}
 	var cookie string
@@ -89,6 +93,10 @@ func (l *LinkPages) told(c *gin.Context, err error) error {
 	lang, status := l.Site.Lang(c), http.StatusForbidden
 	text := l.Site.texts.Get(lang, "patient.refused."+refused.Reason)
 	switch refused.Reason {
+	case "incomplete":
+		status = http.StatusBadRequest
+	case "unknown":
+		status = http.StatusNotFound
 	case "wrong-birth-date":
 		text = l.Site.texts.Count(lang, "patient.wrong", refused.Remaining)
 	case "locked":

@@ -93,9 +93,9 @@ func (d *demo) takeOver(ctx context.Context, who audit.Actor, clinician identity
 	if _, err := d.server.visits.VisitByAppointment(ctx, who, demoEHR, reference); !errors.Is(err, scheduling.ErrNotFound) {
 		return err == nil, err
 	}
-	client, err := d.server.charts.client(who.Org, demoEHR)
-	if err != nil {
-		return false, err
+	client, ok := d.server.charts.client(who.Org, demoEHR)
+	if !ok {
+		return false, errors.New("the demonstration's EHR is not configured")
 	}
 	facts, err := client.AppointmentFacts(appointment.Raw)
 	if err != nil || !facts.End.After(time.Now()) {

@@ -74,7 +74,8 @@ func (s *server) registrars(site *web.Site) []api.Registrar {
 		&web.AuditPages{Site: site, Trail: s.db, Seals: s.seals, Staff: s.people, Origin: s.config.Origin},
 		&web.BoundaryPages{Site: site, Boundary: hops{s.config}, Version: version(), Now: now},
 		&web.AdminPages{Site: site, Calls: s.visits, Staff: s.people, Now: now},
-		&web.VisitPages{Site: site, Visits: s.visits, Notes: s.notes, Guests: s.links, Tokens: s.tokens, Chart: s.charts, Trail: s.db, Now: now},
+		&web.VisitPages{Site: site, Visits: s.visits, Notes: s.notes, Guests: s.links, Tokens: s.tokens, Chart: s.charts, Trail: s.db, Now: now,
+			Proof: web.Proof{Within: s.config.Session.SignWithin, Again: s.config.hasProvider}},
 		&web.VisitorPages{Site: site, Visits: s.visits, Tokens: s.tokens, Trail: s.db, Now: now},
 		&web.LinkPages{Site: site, Links: s.links},
 		s.events,
@@ -183,5 +184,5 @@ type signalling struct{ server *rtc.Server }
 // Register implements api.Registrar. Whoever connects proves themselves by the room token in the first message.
 func (g signalling) Register(r api.Routes) {
 	r.HandleRoute(api.Route{Method: http.MethodGet, Path: "/rtc", Action: api.Public, Answers: api.JSON, Stream: true,
-		Limit: &api.Limit{Name: "rtc", Every: time.Second, Burst: 30}}, g.server.Serve)
+		Limit: &api.Limit{Name: "rtc", Every: 100 * time.Millisecond, Burst: 200}}, g.server.Serve)
 }

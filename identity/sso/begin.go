@@ -54,6 +54,15 @@ func printable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) && r != ' ' }) < 0
 }
 
+// BeginLaunchURL is BeginLaunch for the query of a launch URL as it came.
+func (s *SSO) BeginLaunchURL(ctx context.Context, from identity.Caller, rawQuery, browser string) (string, error) {
+	iss, launch, err := ParseLaunch(rawQuery)
+	if err != nil {
+		return "", s.rejected(ctx, from, nil, err)
+	}
+	return s.BeginLaunch(ctx, from, iss, launch, browser)
+}
+
 // BeginLaunch answers an EHR launch: the address at the EHR to send the browser to. iss has to be a configured FHIR base,
 // to the letter; nothing is fetched before that is known. browser is the value of a random cookie.
 func (s *SSO) BeginLaunch(ctx context.Context, from identity.Caller, iss, launch, browser string) (string, error) {
