@@ -39,7 +39,7 @@ func (c benchCommand) groups() []group {
 	return []group{
 		{[]string{"launch_to_picture_ms", "launch_cold_ms", "launch_server_ms"}, c.launches},
 		{[]string{"join_to_media_ms", "forward_p99_ms_10", "forward_us_50", "relay_ratio_50", "forward_p99_ms_50", "kb_per_participant",
-			"kb_idle_participant", "loss_percent_50", "relay_us_50", "relay_p99_ms_10", "relay_p99_ms_50"}, media},
+			"kb_idle_participant", "loss_percent_50", "server_waited_percent_50", "relay_us_50", "relay_p99_ms_10", "relay_p99_ms_50"}, media},
 	}
 }
 

@@ -54,16 +54,17 @@ func (c benchCommand) launches(ctx context.Context) ([]figure, error) {
 	}
 	return []figure{
 		launchFigure("launch_to_picture_ms", all, pictureTarget),
-		launchFigure("launch_cold_ms", cold, pictureTarget),
+		launchFigure("launch_cold_ms", cold, pictureTarget), // there is one at least: the first
 		launchFigure("launch_server_ms", server, serverTarget),
 	}, nil
 }
 
+// launchFigure is the median of the rounds.
 func launchFigure(name string, values []float64, target float64) figure {
 	middle := median(values)
 	return figure{
 		Result: mediabench.Result{Name: name, Value: middle, Unit: "ms", ComparedTo: fmt.Sprintf("target %.0f", target), Ratio: middle / target},
-		Spread: fmt.Sprintf("%.0f to %.0f in %d", slices.Min(values), slices.Max(values), len(values)),
+		Spread: fmt.Sprintf("%.0f to %.0f in %d, load %s", slices.Min(values), slices.Max(values), len(values), loadAverage()),
 	}
 }
 
@@ -88,6 +89,7 @@ func (c benchCommand) launchRounds(ctx context.Context) ([]launchRound, error) {
 	return rounds, errors.Join(err, script.Wait())
 }
 
+// readRounds tells each round as it comes.
 func readRounds(lines *bufio.Scanner) ([]launchRound, error) {
 	lines.Buffer(nil, 1<<20)
 	var rounds []launchRound
