@@ -4,7 +4,7 @@ set -euo pipefail
 what=${1:-demo}
 packages=(postgresql ffmpeg ca-certificates)
 if [ "$what" = test ]; then
-  packages+=(chromium coturn default-jdk-headless maven iproute2)
+  packages+=(chromium coturn default-jdk-headless maven iproute2 iptables)
 fi
 
 missing=()
