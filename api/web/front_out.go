@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/google/uuid"
 
 	"github.com/televisit/televisit/api"
 	"github.com/televisit/televisit/audit"
@@ -24,6 +25,25 @@ func (f *FrontPages) proveAgain(c *gin.Context) {
 		return
 	}
 	c.Redirect(http.StatusSeeOther, to)
+}
+
+// begin begins a session in this browser. Who is signed in here already and proved it again the same way goes on from
+// the session that they had: it ends, and the forms that are open in other tabs stay valid.
+func (f *FrontPages) begin(c *gin.Context, who audit.Actor, session identity.Session) (identity.Principal, error) {
+	ctx, before := c.Request.Context(), api.PrincipalOf(c)
+	again := before.Staff != uuid.Nil && before.Staff == session.Staff && before.Org == who.Org && before.Connection == session.Connection
+	if again {
+		session.CSRF = before.CSRF
+	}
+	cookie, principal, err := f.Sessions.Begin(ctx, who, session)
+	if err != nil {
+		return principal, err
+	}
+	api.BeginSession(c, cookie)
+	if again {
+		err = f.Sessions.End(ctx, before, api.CallerOf(c))
+	}
+	return principal, err
 }
 
 func (f *FrontPages) logout(c *gin.Context) {

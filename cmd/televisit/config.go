@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -84,6 +85,9 @@ type TURNConfig struct {
 type SessionConfig struct {
 	Idle     time.Duration `yaml:"idle"`
 	Absolute time.Duration `yaml:"absolute"`
+	// SignWithin is how old a clinician's proof of identity may be when a note is signed; then the identity provider is
+	// asked for a fresh one.
+	SignWithin time.Duration `yaml:"sign_within"`
 }
 
 // Organisation is a clinic or hospital, its EHRs and its identity providers.
@@ -148,6 +152,7 @@ func (c *Config) fill() {
 	orDuration(&c.Media.Grace, 30*time.Second)
 	orDuration(&c.Session.Idle, 15*time.Minute)
 	orDuration(&c.Session.Absolute, 12*time.Hour)
+	orDuration(&c.Session.SignWithin, 12*time.Hour)
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
 	}
@@ -157,6 +162,9 @@ func (c *Config) fill() {
 		}
 	}
 }
+
+// shortestSignWithin leaves time to read after a proof, which itself may be some minutes old.
+const shortestSignWithin = 10 * time.Minute
 
 // check names everything that is wrong, at once.
 func (c *Config) check() error {
@@ -175,6 +183,7 @@ func (c *Config) check() error {
 	need((c.Keys.File == "") != (c.Keys.KMSKey == ""), "keys needs exactly one of file and kms_key")
 	need((c.Store.Dir == "") != (c.Store.S3 == nil), "store needs exactly one of dir and s3")
 	need(c.Media.UDP != "", "media.udp is missing")
+	need(c.Session.SignWithin >= shortestSignWithin, "session.sign_within must be at least 10m, or nobody could read what they sign")
 	need(len(c.Organisations) > 0, "organisations is empty")
 	for _, o := range c.Organisations {
 		problems = append(problems, o.check()...)
@@ -201,4 +210,14 @@ func (o Organisation) check() []error {
 		}
 	}
 	return problems
+}
+
+// hasProvider tells whether connection is an identity provider of the organisation: a SMART launch is none.
+func (c *Config) hasProvider(org uuid.UUID, connection string) bool {
+	for _, o := range c.Organisations {
+		if o.ID == org && slices.ContainsFunc(o.SSO, func(p SSOProvider) bool { return p.Name == connection }) {
+			return true
+		}
+	}
+	return false
 }

@@ -38,7 +38,7 @@ func TestGoodConfigurationLoadsWithItsDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Media.Grace.Seconds() != 30 || c.Media.Mute.Seconds() != 3 || c.Session.Idle.Minutes() != 15 || c.LogLevel != "info" {
+	if c.Media.Grace.Seconds() != 30 || c.Media.Mute.Seconds() != 3 || c.Session.Idle.Minutes() != 15 || c.Session.SignWithin.Hours() != 12 || c.LogLevel != "info" {
 		t.Fatalf("defaults: %+v %+v", c.Media, c.Session)
 	}
 }
@@ -54,6 +54,7 @@ func TestBadConfigurationIsNamed(t *testing.T) {
 		{"a zone that does not exist", "America/Chicago", "America/Gotham", `"America/Gotham" does not exist`},
 		{"an EHR over plain http", "iss: https://", "iss: http://", "https iss"},
 		{"no organisation", goodConfig[strings.Index(goodConfig, "organisations:"):], "organisations: []\n", "organisations is empty"},
+		{"a proof that is too short", "media:", "session: {sign_within: 5m}\nmedia:", "session.sign_within must be at least 10m"},
 		{"not YAML", "origin:", "\t:", "configuration"},
 	}
 	for _, tt := range tests {
