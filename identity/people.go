@@ -22,7 +22,7 @@ type Staff struct {
 	Org             uuid.UUID
 	Roles           []Role
 	Name            phi.Text
-	TimeZone        string   // IANA name
+	TimeZone        string   // IANA name; saved empty, it is the organisation's
 	PractitionerEHR string   // name of the EHR that Practitioner belongs to
 	Practitioner    phi.Text // "Practitioner/id" at that EHR
 	Issuer, Subject string   // of the identity provider; written as a digest and never read back
@@ -78,7 +78,7 @@ func saveStaff(ctx context.Context, tx *audit.Tx, sealer phi.Sealer, org uuid.UU
 	}
 	_, err = tx.Exec(ctx, `
 		insert into staff (id, org_id, roles, name_sealed, practitioner_sealed, practitioner_index, subject_index, time_zone, active, created_at, updated_at)
-		values ($1, $2, $3, $4, $5, $6, $7, coalesce(nullif($8, ''), 'UTC'), $9, $10, $10)
+		values ($1, $2, $3, $4, $5, $6, $7, coalesce(nullif($8, ''), (select time_zone from organisation where id = $2), 'UTC'), $9, $10, $10)
 		on conflict (id) do update set roles = excluded.roles, name_sealed = coalesce(excluded.name_sealed, staff.name_sealed),
 			practitioner_sealed = excluded.practitioner_sealed, practitioner_index = excluded.practitioner_index,
 			subject_index = coalesce(excluded.subject_index, staff.subject_index), time_zone = excluded.time_zone,

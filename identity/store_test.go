@@ -190,6 +190,10 @@ func TestFirstSignInsInParallelMakeOnePerson(t *testing.T) {
 	if len(slices.Compact(ids)) != 1 {
 		t.Errorf("several people: %v", ids)
 	}
+	who := audit.Actor{Org: h.org, Kind: audit.Staff, ID: ids[0]}
+	if s, err := h.people.Staff(ctx, who, ids[0]); err != nil || s.TimeZone != "Europe/Rome" {
+		t.Errorf("a new member of staff lives in %q, the organisation in Europe/Rome: %v", s.TimeZone, err)
+	}
 }
 
 func TestStaffIsSealed(t *testing.T) {
