@@ -30,7 +30,23 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// MetricsHandler serves a registry. It belongs on a listener of its own, which patients cannot reach.
-func MetricsHandler(g prometheus.Gatherer) http.Handler {
-	return promhttp.HandlerFor(g, promhttp.HandlerOpts{EnableOpenMetrics: true})
+// Metrics are the server's figures for Prometheus. They carry no id, no name and no address.
+type Metrics struct{ *prometheus.Registry }
+
+// NewMetrics makes an empty set of figures.
+func NewMetrics() *Metrics { return &Metrics{prometheus.NewRegistry()} }
+
+// Gauge adds a figure that goes up and down. The full name is televisit_<name>; two of one name are an error.
+func (m *Metrics) Gauge(name, help string, value func() float64) error {
+	return m.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "televisit", Name: name, Help: help}, value))
+}
+
+// Counter adds a figure that only grows; its name ends in _total.
+func (m *Metrics) Counter(name, help string, value func() float64) error {
+	return m.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "televisit", Name: name, Help: help}, value))
+}
+
+// Handler serves the figures. It belongs on a listener of its own, which patients cannot reach.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m, promhttp.HandlerOpts{EnableOpenMetrics: true})
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/televisit/televisit/api"
 	"github.com/televisit/televisit/api/fhirapi"
@@ -23,7 +22,7 @@ import (
 // doors are what people and programs reach.
 type doors struct {
 	engine  *api.Engine
-	metrics *prometheus.Registry
+	metrics *api.Metrics
 	rtc     *rtc.Server
 	events  *web.Events
 }
@@ -31,8 +30,9 @@ type doors struct {
 const turnCredentialTTL = 10 * time.Minute
 
 func (s *server) makeDoors(context.Context) (err error) {
-	s.metrics = prometheus.NewRegistry()
-	registerMetrics(s)
+	if err := s.makeMetrics(); err != nil {
+		return err
+	}
 	s.rtc, err = rtc.NewServer(rtc.Config{Origins: []string{s.config.Origin}, Node: s.node, Access: roomAccess{s.tokens, s.visits},
 		ICE: s.iceServers, Entering: s.calls.Entering, Now: time.Now, Log: s.log})
 	if err != nil {
@@ -68,8 +68,7 @@ func (s *server) registrars(site *web.Site) []api.Registrar {
 		&api.Health{Checks: []api.Check{{Name: "database", Probe: s.db.Ping}}, Draining: s.draining.Load},
 		front.Launches,
 		&web.WorklistPages{Site: site, Visits: s.visits, Staff: s.people, Now: now},
-		&web.SchedulePages{Site: site, Visits: s.visits, Staff: s.people, Charts: s.charts, Links: s.links, EHRs: s.ehrNames, Now: now,
-			Types: []web.VisitType{{Code: "video", Minutes: 30}, {Code: "follow-up", Minutes: 15}, {Code: "intake", Minutes: 60}}},
+		&web.SchedulePages{Site: site, Visits: s.visits, Staff: s.people, Charts: s.charts, Links: s.links, EHRs: s.ehrNames, Types: web.UsualTypes(), Now: now},
 		&web.RecordingPages{Site: site, Visits: s.visits, Playbacks: s.tapes.recorder, Now: now},
 		&web.AuditPages{Site: site, Trail: s.db, Seals: s.seals, Staff: s.people, Origin: s.config.Origin},
 		&web.BoundaryPages{Site: site, Boundary: hops{s.config}, Version: version(), Now: now},

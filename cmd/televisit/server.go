@@ -12,7 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/televisit/televisit/api"
 	"github.com/televisit/televisit/audit"
 )
 
@@ -128,7 +127,7 @@ func (s *server) listen() error {
 	if err != nil {
 		return fmt.Errorf("listen for metrics: %w", err)
 	}
-	s.serve(metrics, api.MetricsHandler(s.metrics))
+	s.serve(metrics, s.metrics.Handler())
 	return nil
 }
 
