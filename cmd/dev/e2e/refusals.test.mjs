@@ -8,11 +8,12 @@ import { openBrowser, openContext, until } from './lib/browser.mjs';
 import { openChart, launch, openLink, proveBirthDate, signIn } from './lib/people.mjs';
 import { call, sandbox } from './lib/sandbox.mjs';
 import { bookingSystem, chartOf, foundIn, identifying, openSocket, trailOf } from './lib/client.mjs';
+import { answerOf, refusal } from './lib/refusal.mjs';
 
 const elsewhere = 'https://elsewhere.example';
 
 describe('refusals', { concurrency: false }, () => {
-  let demo, browser, system, secrets, hospital, audit, osei, lindqvist, workspace, callbacks;
+  let demo, browser, system, secrets, hospital, audit, osei, lindqvist, scheduler, workspace, callbacks;
   const visit = () => demo.links.visit;
   const at = (path) => demo.origin + path;
 
@@ -28,6 +29,7 @@ describe('refusals', { concurrency: false }, () => {
     callbacks = [];
     osei.on('request', (request) => { if (request.url().startsWith(at('/launch/callback'))) callbacks.push(request.url()); });
     workspace = await launch(demo, await openChart(demo, osei), ...['patient_reference', 'appointment'].map((name) => demo.links[name].split('/')[1]));
+    scheduler = await signIn(demo, await openContext(browser), demo.user('scheduler'), '/schedule');
     lindqvist = await signIn(demo, await openContext(browser), demo.users.find((u) => u.username === 'm.lindqvist'), '/worklist');
   });
 
@@ -36,26 +38,7 @@ describe('refusals', { concurrency: false }, () => {
     await demo?.stop();
   });
 
-  /** An answer in one shape, whether Node, a browser's page or a socket asked. */
-  const answerOf = async (answer) => (typeof answer.status === 'function'
-    ? { status: answer.status(), headers: answer.headers(), text: await answer.text() } : answer);
-
-  /** Asserts a refusal. `trail` is [action, code, outcome] of its row, or null for none; `reader` may see their own name. */
-  async function refused(given, { status, says, trail = null, reader }) {
-    const answer = await answerOf(given);
-    const { 'x-request-id': request, ...headers } = answer.headers;
-    assert.equal(answer.status, status, answer.text);
-    assert.match(answer.text, says);
-    // Random text could spell a short name.
-    const shown = `${JSON.stringify(headers)}\n${answer.text}`.replaceAll(request, '').replace(/nonce[="-]+[\w-]+/g, '').replace(/csrf" (content|value)="[\w-]+"/g, '');
-    const own = reader ? [reader.name, ...reader.name.split(' ')] : [];
-    assert.deepEqual(foundIn(shown, secrets).filter((value) => !own.includes(value)), [], answer.text);
-    assert.match(request, /^[\w-]{16}$/);
-    const rows = (await trailOf(audit, request)).filter((r) => r.outcome !== 'done'); // what was read on the way was read
-    assert.deepEqual(rows.map((r) => [r.action, r.code, r.outcome]), trail ? [trail] : []);
-    if (trail) assert.equal(rows[0].from, '127.0.0.1');
-    return answer;
-  }
+  const refused = (answer, expected) => refusal(audit, secrets, answer, expected);
 
   /** The CSRF token of the page that is open. */
   const csrf = (page) => page.locator('meta[name=csrf]').getAttribute('content');
@@ -228,6 +211,23 @@ describe('refusals', { concurrency: false }, () => {
       for (const path of ['/room-token', '/end', '/invite']) await refused(await post(lindqvist, `/visits/${visit()}${path}`), { status: 403, says: /"not-their-visit"/, trail: accessRefused('not-their-visit') });
     });
 
+    test('a patient on the pages of staff, and at somebody else’s visit', async () => {
+      const booked = await scheduler.request.get(at('/schedule?as=list')).then((list) => list.text());
+      const other = [...booked.matchAll(/visit=([0-9a-f-]{36})/g)].map((found) => found[1]).find((id) => id !== visit());
+      await scheduler.goto(at(`/schedule/${other}/link`));
+      const name = (await scheduler.getByRole('heading', { level: 1 }).innerText()).replace('Link for ', '');
+      const { birthDate } = (await chartOf(system, 'Patient')).find((p) => p.name[0].text === name);
+      const patient = await openLink(await openContext(browser, { phone: true }), await scheduler.getByLabel('Patient’s link').inputValue(), birthDate);
+      await patient.waitForURL('**/visit');
+      for (const path of ['/worklist', '/schedule', '/audit', '/recordings', `/visits/${other}`, `/visits/${visit()}/note`]) {
+        await refused(await get(patient, path, { Accept: 'application/json' }), { status: 403, says: /"not-permitted"/, trail: accessRefused('not-permitted') });
+      }
+      await refused(await get(patient, '/worklist'), { status: 403, says: /not allowed to see this/, trail: accessRefused('not-permitted') });
+      for (const path of ['/room-token', '/consent']) await refused(await post(patient, `/visits/${visit()}${path}`), { status: 403, says: /"not-permitted"/, trail: accessRefused('not-permitted') });
+      await refused(await get(patient, `/visits/${visit()}/people`, { Accept: 'application/json' }), { status: 403, says: /"not-permitted"/, trail: accessRefused('not-permitted') });
+      await patient.context().close();
+    });
+
     test('a form without its token, or with another session’s', async () => {
       const path = `/visits/${visit()}/end`;
       for (const token of ['', 'x', await csrf(lindqvist)]) await refused(await post(workspace, path, { token }), { status: 403, says: /no longer valid/, trail: accessRefused('csrf') });
@@ -263,7 +263,6 @@ describe('refusals', { concurrency: false }, () => {
     });
 
     test('an EHR that does not answer is named as such, and nothing is booked', async () => {
-      const scheduler = await signIn(demo, await openContext(browser), demo.user('scheduler'), '/schedule');
       const patient = (await chartOf(system, 'Patient')).find((p) => `Patient/${p.id}` !== demo.links.patient_reference && p.id.endsWith('40'));
       await hospital.fault({ kind: '5xx', match: 'Patient', times: -1 });
       const form = { csrf: await csrf(scheduler), ehr: 'sandbox', day: '' };
