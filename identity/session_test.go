@@ -70,6 +70,9 @@ func TestSession(t *testing.T) {
 	if n, err := sessions.EndIssuerSession(ctx, h.from, h.org, "sso", "sid-1"); err != nil || n != 1 {
 		t.Errorf("back-channel logout ended %d, %v", n, err)
 	}
+	if _, err := sessions.Lookup(ctx, cookie); code(err) != "ended" {
+		t.Errorf("after the identity provider's logout: %v", err)
+	}
 	if _, err := sessions.EndIssuerSession(ctx, h.from, h.org, "sso", ""); err == nil {
 		t.Error("a logout without a session id was taken")
 	}

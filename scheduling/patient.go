@@ -25,7 +25,7 @@ type Patient struct {
 
 // sealedPatient is a patient as the table holds it.
 type sealedPatient struct {
-	index, reference, name, birthDate, details []byte
+	reference, name, birthDate, details []byte
 }
 
 // SavePatient keeps what the EHR says of a patient, and gives the patient's id with us; the same reference gives the

@@ -131,7 +131,7 @@ func TestParticipantsAreEnsuredOnce(t *testing.T) {
 	if second := ensure(scheduling.RoleClinician, colleague.ID, ""); second != ensure(scheduling.RoleClinician, colleague.ID, "") {
 		t.Fatal("a second clinician is two")
 	}
-	if ensure(scheduling.RoleGuest, uuid.Nil, "Mia") == ensure(scheduling.RoleGuest, uuid.Nil, "Mia") {
+	if one := ensure(scheduling.RoleGuest, uuid.Nil, "Mia"); one == ensure(scheduling.RoleGuest, uuid.Nil, "Mia") {
 		t.Fatal("two guests of one name are one")
 	}
 	var labels []string

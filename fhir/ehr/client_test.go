@@ -115,8 +115,7 @@ func TestTheTokenGoesNowhereElse(t *testing.T) {
 	}
 	for name, next := range map[string]string{"another host": elsewhere.URL + "/fhir?page=2", "beside the base": "/fhir-evil?page=2", "above the base": "../other?page=2",
 		"with a user": "https://user@%s/fhir?page=2", "plain http": "http://%s/fhir?page=2", "escaped": "/fhir/%2e%2e/x"} {
-		var c *chart
-		c = newChart(t, func(w http.ResponseWriter, r *http.Request) {
+		c := newChart(t, func(w http.ResponseWriter, r *http.Request) {
 			to := strings.ReplaceAll(next, "%s", r.Host)
 			_, _ = fmt.Fprintf(w, `{"resourceType":"Bundle","type":"searchset","link":[{"relation":"next","url":%q}],"entry":[]}`, to)
 		})

@@ -112,7 +112,7 @@ type peerKeys struct {
 
 // VerifySignature checks a token's signature and gives its payload (go-oidc's KeySet).
 func (k peerKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
-	parsed, err := jose.ParseSigned(token, acceptedAlgs())
+	parsed, err := jose.ParseSignedCompact(token, acceptedAlgs())
 	if err != nil || len(parsed.Signatures) != 1 {
 		return nil, refuse("id-token-malformed", "not one signature of an accepted algorithm")
 	}

@@ -59,7 +59,6 @@ type visitor struct {
 	mic   *outgoing
 	cam   *outgoing
 	up    chan struct{}
-	mu    sync.Mutex
 	cc    uint16 // transport-wide sequence number
 }
 
