@@ -2,7 +2,6 @@
 SHELL := /bin/bash
 GO    ?= go
 BIN   := bin
-TOOLS := tmp/tools
 
 .PHONY: help demo build test unit e2e validate typecheck bench fuzz lint setup-demo setup-test clean
 
@@ -27,7 +26,7 @@ race: tools ## the concurrent rooms under the race detector
 	$(GO) test -race ./media/... ./api/rtc/... ./audit/... ./scheduling/... ./identity/join/...
 
 tools: build ## real servers that tests run (S3)
-	@$(BIN)/televisit-dev tools --dir $(TOOLS)
+	@$(BIN)/televisit-dev tools
 
 typecheck: node_modules ## the browser's TypeScript
 	cd cmd/dev/e2e && npx --no-install tsc --noEmit -p ../../../api/web/ts

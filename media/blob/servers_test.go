@@ -32,20 +32,15 @@ func tool(t *testing.T, name, module string) string {
 	t.Helper()
 	dir := os.Getenv("TELEVISIT_TOOLS")
 	if dir == "" {
-		root, err := os.Getwd()
+		cache, err := os.UserCacheDir()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for ; root != "/"; root = filepath.Dir(root) {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-		}
-		dir = filepath.Join(root, "tmp", "tools")
+		dir = filepath.Join(cache, "televisit", "tools")
 	}
 	path := filepath.Join(dir, name)
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not in $TELEVISIT_TOOLS (or tmp/tools of the module); install it with:\n\tGOBIN=\"$TELEVISIT_TOOLS\" go install %s", name, module)
+		t.Fatalf("%s is not in %s; install it by \"make tools\", or with:\n\tGOBIN=%s go install %s", name, dir, dir, module)
 	}
 	return path
 }

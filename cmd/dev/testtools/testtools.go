@@ -7,7 +7,6 @@ package testtools
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,26 +30,17 @@ func All() []Tool {
 	}
 }
 
-// Dir returns where the tests look: $TELEVISIT_TOOLS, or tmp/tools below the module's root, which is found from the
-// working directory upwards.
+// Dir returns where the tests look: $TELEVISIT_TOOLS, or televisit/tools in the user's cache folder, so that a second
+// checkout on the same machine does not build them again.
 func Dir() (string, error) {
 	if dir := os.Getenv("TELEVISIT_TOOLS"); dir != "" {
 		return filepath.Abs(dir)
 	}
-	root, err := os.Getwd()
+	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("test tools: %w", err)
+		return "", fmt.Errorf("test tools: %w; set TELEVISIT_TOOLS", err)
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			return filepath.Join(root, "tmp", "tools"), nil
-		}
-		parent := filepath.Dir(root)
-		if parent == root {
-			return "", errors.New("test tools: no go.mod above the working directory; set TELEVISIT_TOOLS")
-		}
-		root = parent
-	}
+	return filepath.Join(cache, "televisit", "tools"), nil
 }
 
 // Install builds every tool that the folder lacks, one after another (the builds are large), and tells its progress to out.
