@@ -229,6 +229,21 @@ func TestWelcomeNamesServersAndPolicy(t *testing.T) {
 	}
 }
 
+func TestAnOfferMayComeRightBehindHello(t *testing.T) {
+	d := newDesk(t)
+	c := d.connect(t)
+	_, patient := people()
+	offer := []string{"v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", "t=0 0", "a=group:BUNDLE 0", "m=audio 9 UDP/TLS/RTP/SAVPF 111", "c=IN IP4 0.0.0.0", "a=mid:0",
+		"a=sendrecv", "a=rtcp-mux", "a=setup:actpass", "a=ice-ufrag:abcd", "a=ice-pwd:0123456789abcdef012345",
+		"a=fingerprint:sha-256 " + strings.Repeat("AB:", 31) + "AB", "a=rtpmap:111 opus/48000/2", ""}
+	c.say(map[string]any{"t": "hello", "v": 1, "token": d.issue(patient)})
+	c.say(map[string]any{"t": "offer", "neg": 1, "sdp": strings.Join(offer, "\r\n")})
+	c.hear(media.TypeWelcome)
+	if answer := c.hear(media.TypeAnswer); answer.Negotiation != 1 || !strings.Contains(answer.SDP, "a=candidate:") {
+		t.Errorf("the answer is %+v", answer)
+	}
+}
+
 func TestByeEndsTheCallForBoth(t *testing.T) {
 	d := newDesk(t)
 	clinician, patient := people()

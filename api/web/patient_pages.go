@@ -32,6 +32,7 @@ type VisitorPages struct {
 	Site   *Site
 	Visits VisitorVisits
 	Tokens RoomTokens
+	ICE    MediaServers
 	Trail  api.Trail
 	Now    func() time.Time
 }
@@ -155,7 +156,7 @@ func (p *VisitorPages) consent(c *gin.Context, v scheduling.VisitView) error {
 
 func (p *VisitorPages) roomToken(c *gin.Context, v scheduling.VisitView) error {
 	who := api.PrincipalOf(c)
-	entry, err := issue(p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: who.Participant, Role: string(who.Kind)})
+	entry, err := issue(p.Tokens, p.ICE, v, join.Claims{Org: who.Org, Room: v.Room, Participant: who.Participant, Role: string(who.Kind)})
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/televisit/televisit/identity"
 	"github.com/televisit/televisit/identity/join"
 	"github.com/televisit/televisit/identity/phi"
+	"github.com/televisit/televisit/media"
 	"github.com/televisit/televisit/scheduling"
 	"github.com/televisit/televisit/scheduling/visit"
 )
@@ -55,6 +56,9 @@ type RoomTokens interface {
 	Issue(c join.Claims) (token string, expires time.Time, err error)
 }
 
+// MediaServers gives the STUN and TURN servers for a participant, with credentials made for them; nil: there are none.
+type MediaServers func(participant uuid.UUID) []media.ICEServer
+
 // ChartSearch searches an EHR's chart with the server's own access to it.
 type ChartSearch interface {
 	Search(ctx context.Context, org uuid.UUID, ehr, resource string, params url.Values) ([]ehr.Resource, error)
@@ -67,6 +71,7 @@ type VisitPages struct {
 	Notes  Notes
 	Guests GuestLinks
 	Tokens RoomTokens
+	ICE    MediaServers
 	Chart  ChartSearch
 	Trail  api.Trail
 	Proof  Proof // before a signature
@@ -216,14 +221,18 @@ func (p *VisitPages) entry(c *gin.Context, v scheduling.VisitView) (*RoomEntry, 
 	if err != nil {
 		return nil, err
 	}
-	return issue(p.Tokens, join.Claims{Org: who.Org, Room: v.Room, Participant: participant, Role: scheduling.RoleClinician, Host: true})
+	return issue(p.Tokens, p.ICE, v, join.Claims{Org: who.Org, Room: v.Room, Participant: participant, Role: scheduling.RoleClinician, Host: true})
 }
 
-func issue(tokens RoomTokens, claims join.Claims) (*RoomEntry, error) {
+func issue(tokens RoomTokens, ice MediaServers, v scheduling.VisitView, claims join.Claims) (*RoomEntry, error) {
 	token, expires, err := tokens.Issue(claims)
 	if err != nil {
 		return nil, err
 	}
-	return &RoomEntry{Token: token, Expires: expires.UTC().Format(time.RFC3339), Socket: "/rtc", Room: claims.Room.String(),
-		Participant: claims.Participant.String()}, nil
+	entry := &RoomEntry{Token: token, Expires: expires.UTC().Format(time.RFC3339), Socket: "/rtc", Room: claims.Room.String(),
+		Participant: claims.Participant.String(), Policy: v.MediaPolicy}
+	if ice != nil {
+		entry.ICEServers = ice(claims.Participant)
+	}
+	return entry, nil
 }

@@ -219,7 +219,7 @@ func TestTheWorkspaceBringsItsEntryToTheRoom(t *testing.T) {
 	if found == nil {
 		t.Fatal("the page has no entry")
 	}
-	var given struct{ Token, Expires, WS, Room string }
+	var given struct{ Token, Expires, WS, Room, Policy string }
 	if err := json.Unmarshal([]byte(found[1]), &given); err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestTheWorkspaceBringsItsEntryToTheRoom(t *testing.T) {
 	if err != nil || claims.Room != v.Room || claims.Role != scheduling.RoleClinician || !claims.Host {
 		t.Fatalf("%+v, %v", claims, err)
 	}
-	if expires, err := time.Parse(time.RFC3339, given.Expires); err != nil || !expires.After(c.now) || given.WS != "/rtc" || given.Room != v.Room.String() {
+	if expires, err := time.Parse(time.RFC3339, given.Expires); err != nil || !expires.After(c.now) || given.WS != "/rtc" || given.Room != v.Room.String() || given.Policy != scheduling.PolicySFU {
 		t.Errorf("%+v", given)
 	}
 	c.expect(c.script(c.clinician, "POST", page+"/start", nil, nil), 200)

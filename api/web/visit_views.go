@@ -1,6 +1,10 @@
 package web
 
-import "time"
+import (
+	"time"
+
+	"github.com/televisit/televisit/media"
+)
 
 // visitViews lists the views of templates/visit.
 func visitViews() []View { return []View{&WorkspaceView{}, &ReviewView{}, &ChartView{}} }
@@ -73,6 +77,9 @@ type RoomEntry struct {
 	Socket      string `json:"ws"`      // path of the signalling socket
 	Room        string `json:"room"`
 	Participant string `json:"participant"`
+	// How media may travel, so that the browser begins to look for ways before it is welcomed in the room.
+	ICEServers []media.ICEServer `json:"iceServers,omitempty"`
+	Policy     string            `json:"policy"` // as in the room's welcome
 }
 
 // ConsentLine is somebody's answer to being recorded.

@@ -19,6 +19,8 @@ export class Negotiation {
   #screen: RTCRtpTransceiver | undefined;
   #number = 0;
   #outstanding = false;
+  #prepared = false;
+  #told = false;
   #again: { restart: boolean } | undefined;
   #work: Promise<unknown> = Promise.resolve();
   #early: CandidateMessage[] = [];
@@ -46,6 +48,20 @@ export class Negotiation {
     });
   }
 
+  /** Makes the first offer and gathers candidates before there is a line to send it on. */
+  prepare(): void {
+    this.#queue(async () => {
+      await this.pc.setLocalDescription(await this.pc.createOffer());
+      this.#prepared = true;
+    });
+  }
+
+  /** The first offer, on a line that is open; again when the line was lost before its answer. */
+  begin(): void {
+    if (this.#number === 0 && !this.#outstanding) this.offer();
+    else this.resume();
+  }
+
   /** Offers now, or as soon as the answer under way has come. */
   offer(restart = false): void {
     if (this.#outstanding) {
@@ -54,10 +70,10 @@ export class Negotiation {
     }
     this.#outstanding = true;
     this.#queue(async () => {
-      const offer = await this.pc.createOffer({ iceRestart: restart });
-      await this.pc.setLocalDescription(offer);
-      const sdp = this.pc.localDescription?.sdp ?? '';
-      this.#events.send({ t: 'offer', sdp, neg: ++this.#number, tracks: this.#tracks() });
+      if (!this.#prepared) await this.pc.setLocalDescription(await this.pc.createOffer({ iceRestart: restart }));
+      this.#prepared = false;
+      const sdp = this.pc.localDescription?.sdp ?? ''; // with the candidates found so far
+      this.#told = this.#events.send({ t: 'offer', sdp, neg: ++this.#number, tracks: this.#tracks() });
     });
   }
 
@@ -112,6 +128,7 @@ export class Negotiation {
   }
 
   async share(track: MediaStreamTrack | null): Promise<void> {
+    this.#prepared = false; // an offer made ahead knows nothing of it
     if (this.#closed) return;
     if (!track) {
       if (!this.#screen) return;
@@ -148,7 +165,7 @@ export class Negotiation {
   }
 
   #sendCandidate(candidate: RTCIceCandidate | null): void {
-    if (!candidate) return;
+    if (!candidate || !this.#told) return; // those found before the offer are in it
     const { candidate: text, sdpMid, sdpMLineIndex, usernameFragment } = candidate;
     this.#events.send({
       t: 'candidate', candidate: text,

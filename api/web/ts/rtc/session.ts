@@ -8,7 +8,7 @@ import { level, QualityMeter, readFacts, type CallFacts } from './quality';
 import { RemotePeers, type RemotePeer } from './remote';
 import { Signalling } from './signalling';
 import { Silence } from './silence';
-import type { RoomTokens } from './tokens';
+import type { MediaPath, RoomTokens } from './tokens';
 
 export type CallState = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
 
@@ -49,6 +49,7 @@ export class Session {
   /** The secret that takes this side's place again; undefined when there is none, or no longer. */
   #resume: string | undefined;
   #foreign = false;
+  #early = false;
   /** Whether the socket is one that the server has welcomed. */
   #seated = false;
   #attempt = 0;
@@ -105,7 +106,9 @@ export class Session {
     try {
       const token = await this.#tokens.take();
       if (this.over) return;
+      if (token.path && !this.#welcome && !this.#early) this.#prepare(token.path);
       this.#socket = new Signalling(token.url, { token: token.token, ...(resume !== undefined && { resume }) }, {
+        opened: () => this.#opened(),
         message: (message) => this.#receive(message),
         lost: () => this.#socketLost(),
       });
@@ -114,6 +117,18 @@ export class Session {
       if (code === 'refused') this.#refusedForGood(code);
       else this.#socketLost();
     }
+  }
+
+  /** The first offer is made while the line is, and goes right behind hello: nobody waits for a welcome. */
+  #prepare(path: MediaPath): void {
+    this.#early = true;
+    this.#negotiation.configure(path.iceServers, path.relayOnly);
+    this.#negotiation.prepare();
+  }
+
+  #opened(): void {
+    if (!this.#early || this.#welcome) return;
+    this.#negotiation.begin();
   }
 
   #receive(message: ServerMessage): void {
@@ -151,9 +166,11 @@ export class Session {
     this.#foreign = false;
     this.#seated = true;
     if (!first && !resumed) this.#startAnew();
-    this.#negotiation.configure(welcome.iceServers ?? [], welcome.policy === 'relay-only');
-    if (resumed) this.#negotiation.resume();
-    else this.#negotiation.offer();
+    if (!first || !this.#early) {
+      this.#negotiation.configure(welcome.iceServers ?? [], welcome.policy === 'relay-only');
+      if (resumed) this.#negotiation.resume();
+      else this.#negotiation.offer();
+    }
     this.people.replace(welcome.peers ?? []);
     this.#peopleChanged();
     this.#socket?.send({ t: 'renew' });

@@ -3,6 +3,8 @@
 import { parseServerMessage, type ClientMessage, type ServerMessage } from './messages';
 
 export interface SignallingEvents {
+  /** The line is open and hello has been said. */
+  opened(): void;
   message(message: ServerMessage): void;
   /** The line is gone. Called once, never after close(). */
   lost(): void;
@@ -28,6 +30,7 @@ export class Signalling {
     this.#socket = new WebSocket(url);
     this.#socket.onopen = () => {
       this.send({ t: 'hello', v: 1, ...hello });
+      this.#events.opened();
     };
     this.#socket.onmessage = (event) => this.#receive(event.data);
     this.#socket.onclose = () => this.#lose();

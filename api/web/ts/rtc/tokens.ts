@@ -6,6 +6,13 @@ export interface RoomToken {
   /** The WebSocket's address, without the token. */
   url: string;
   expiresAt: number;
+  /** How media may travel, where the answer tells it ahead of the welcome. */
+  path: MediaPath | undefined;
+}
+
+export interface MediaPath {
+  iceServers: RTCIceServer[];
+  relayOnly: boolean;
 }
 
 /** What the server's JSON says of a token. */
@@ -13,6 +20,8 @@ export interface TokenAnswer {
   token: string;
   expires: string;
   ws: string;
+  iceServers?: RTCIceServer[];
+  policy?: 'sfu' | 'relay-only';
 }
 
 const marginMs = 20_000;
@@ -67,7 +76,7 @@ export class RoomTokens {
 
   /** Keeps a token that came over the live socket for the next connection. */
   keep(token: string, expires: string): void {
-    this.#kept = { token, url: this.#url, expiresAt: Date.parse(expires) };
+    this.#kept = { token, url: this.#url, expiresAt: Date.parse(expires), path: undefined };
   }
 
   nearlyExpired(): boolean {
@@ -94,7 +103,8 @@ export class RoomTokens {
 
   #read(answer: TokenAnswer): RoomToken {
     this.#url = new URL(answer.ws, location.href.replace(/^http/, 'ws')).href;
-    return { token: answer.token, url: this.#url, expiresAt: Date.parse(answer.expires) };
+    const path = answer.policy && { iceServers: answer.iceServers ?? [], relayOnly: answer.policy === 'relay-only' };
+    return { token: answer.token, url: this.#url, expiresAt: Date.parse(answer.expires), path };
   }
 }
 
