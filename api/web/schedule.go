@@ -145,7 +145,7 @@ func (s *SchedulePages) book(c *gin.Context) {
 	patient, err := uuid.Parse(c.PostForm("patient"))
 	length := s.length(c.PostForm("type"))
 	if !ok || err != nil || length == 0 {
-		api.Fail(c, &api.Invalid{Field: "slot", Sentence: s.Site.Texts().Get(s.Site.language(c), "schedule.problem.slot")})
+		api.Fail(c, &api.Invalid{Field: "slot", Sentence: s.Site.Texts().Get(s.Site.Lang(c), "schedule.problem.slot")})
 		return
 	}
 	if err := api.Allow(c, identity.VisitBook, identity.Resource{Clinician: clinician}); err != nil {

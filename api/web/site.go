@@ -103,8 +103,8 @@ func (s *Site) Execute(block string, frame Frame) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// language is the one that this request's page is in.
-func (s *Site) language(c *gin.Context) string { return s.complete(c, Frame{}).Lang }
+// Lang is the language of the request's reader.
+func (s *Site) Lang(c *gin.Context) string { return s.complete(c, Frame{}).Lang }
 
 // Texts gives the texts, for handlers that answer with a sentence.
 func (s *Site) Texts() *Texts { return s.texts }

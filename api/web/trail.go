@@ -151,7 +151,7 @@ func (a *AuditPages) row(c *gin.Context, r audit.Row, local *time.Location) Audi
 	if json.Unmarshal(r.Detail, &detail) == nil {
 		row.Code = detail.Code
 	}
-	row.Who = a.Site.Texts().Get(a.Site.language(c), "role."+r.ActorKind)
+	row.Who = a.Site.Texts().Get(a.Site.Lang(c), "role."+r.ActorKind)
 	if r.ActorKind == string(audit.Staff) && r.ActorID != nil {
 		if person, err := a.Staff.Staff(c.Request.Context(), api.ActorOf(c), *r.ActorID); err == nil {
 			row.Who = person.Name.Reveal()

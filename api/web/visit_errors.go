@@ -58,6 +58,3 @@ func (s *Site) told(c *gin.Context, err error) error {
 	}
 	return err
 }
-
-// Lang is the language of the request's reader.
-func (s *Site) Lang(c *gin.Context) string { return s.complete(c, Frame{}).Lang }
