@@ -43,18 +43,18 @@ func (d *demo) saveState() error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(d.dir, "demo.json")
-	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+	if err := writeDurably(filepath.Join(d.dir, "demo.json"), raw, 0o600); err != nil {
 		return fmt.Errorf("keep the demonstration's state: %w", err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
 }
 
 // earlierRunEnds bounds the wait for a port that the last run used: when that run was killed, its sandbox still ends.
 const earlierRunEnds = 5 * time.Second
 
 // choosePorts keeps the ports of the last start where they are free, so that pages which are still open find the server
-// again. It takes the wanted one on the first start (0: any), and free ones where something else listens.
+// again. On the first start it takes the wanted one and the usual ones (--listen with port 0: any), and free ones where
+// something else listens.
 func (d *demo) choosePorts(ctx context.Context, host, wanted string) error {
 	want, err := strconv.Atoi(wanted)
 	if err != nil {
@@ -64,6 +64,12 @@ func (d *demo) choosePorts(ctx context.Context, host, wanted string) error {
 		want = d.state.ServerPort
 	}
 	d.awaitEarlierRun(ctx, host)
+	kept := func(port, usual int) int {
+		if port == 0 && wanted != "0" {
+			return usual
+		}
+		return port
+	}
 	taken := map[int]bool{}
 	choices := []struct {
 		port *int
@@ -71,11 +77,11 @@ func (d *demo) choosePorts(ctx context.Context, host, wanted string) error {
 		udp  bool
 	}{
 		{&d.state.ServerPort, want, false},
-		{&d.state.SandboxPort, or(d.state.SandboxPort, 9443), false},
-		{&d.state.MediaPort, or(d.state.MediaPort, 7881), true},
-		{&d.state.TURNPort, or(d.state.TURNPort, 3478), true},
-		{&d.state.TURNTLSPort, or(d.state.TURNTLSPort, 5349), false},
-		{&d.state.MetricsPort, or(d.state.MetricsPort, 9464), false},
+		{&d.state.SandboxPort, kept(d.state.SandboxPort, 9443), false},
+		{&d.state.MediaPort, kept(d.state.MediaPort, 7881), true},
+		{&d.state.TURNPort, kept(d.state.TURNPort, 3478), true},
+		{&d.state.TURNTLSPort, kept(d.state.TURNTLSPort, 5349), false},
+		{&d.state.MetricsPort, kept(d.state.MetricsPort, 9464), false},
 	}
 	for _, c := range choices {
 		port, err := freePort(host, c.want, c.udp, taken)

@@ -78,13 +78,32 @@ func makeNoteKey(path string) (*ecdsa.PrivateKey, error) {
 	return key, writeSecret(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
-// writeSecret writes whole or not at all.
+// writeSecret writes whole or not at all; when it returns, a power cut takes nothing back.
 func writeSecret(path string, content []byte, mode os.FileMode) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return fmt.Errorf("make the key folder: %w", err)
 	}
-	if err := os.WriteFile(path+".new", content, mode); err != nil {
+	if err := writeDurably(path, content, mode); err != nil {
 		return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 	}
-	return os.Rename(path+".new", path)
+	return nil
+}
+
+func writeDurably(path string, content []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -2,8 +2,6 @@ package pgchild
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -107,69 +105,6 @@ func (s *Server) Stop() {
 		_ = s.cmd.Process.Kill()
 		<-s.done
 	}
-}
-
-func (s *Server) prepare(ctx context.Context, bin string, cred *syscall.Credential) error {
-	if err := os.MkdirAll(s.dir, 0o700); err != nil {
-		return fmt.Errorf("make the database folder: %w", err)
-	}
-	passwordFile := filepath.Join(s.dir, "owner.password")
-	cluster := filepath.Join(s.dir, "data")
-	if err := s.loadPassword(passwordFile); err != nil {
-		return err
-	}
-	socket, err := socketDir(s.dir)
-	if err != nil {
-		return err
-	}
-	s.socket = socket
-	if err := s.handOver(cred, passwordFile); err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(cluster, "PG_VERSION")); err == nil {
-		return nil
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(bin, "initdb"), "-D", cluster, "-U", Superuser, "-E", "UTF8",
-		"--locale=C.UTF-8", "--auth=scram-sha-256", "--pwfile="+passwordFile)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
-	cmd.Dir = s.dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, lastLine(out))
-	}
-	return nil
-}
-
-func (s *Server) loadPassword(path string) error {
-	raw, err := os.ReadFile(path)
-	if err == nil {
-		s.password = strings.TrimSpace(string(raw))
-		return nil
-	}
-	if !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("read the owner's password: %w", err)
-	}
-	secret := make([]byte, 24)
-	if _, err := rand.Read(secret); err != nil {
-		return err
-	}
-	s.password = hex.EncodeToString(secret)
-	if err := os.WriteFile(path, []byte(s.password+"\n"), 0o600); err != nil {
-		return fmt.Errorf("keep the owner's password: %w", err)
-	}
-	return nil
-}
-
-// handOver gives the folder to the unprivileged user that will run the server.
-func (s *Server) handOver(cred *syscall.Credential, passwordFile string) error {
-	if cred == nil {
-		return nil
-	}
-	for _, path := range []string{s.dir, passwordFile, s.socket} {
-		if err := os.Chown(path, int(cred.Uid), int(cred.Gid)); err != nil {
-			return fmt.Errorf("hand the database folder to its user: %w", err)
-		}
-	}
-	return openPath(filepath.Dir(s.dir))
 }
 
 func (s *Server) run(bin string, cred *syscall.Credential, opt Options) error {

@@ -2,6 +2,9 @@ package pgchild
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -62,4 +65,19 @@ func connect(t *testing.T, s *Server) *pgx.Conn {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+func TestHalfMadeClusterIsMadeAgain(t *testing.T) {
+	dir := t.TempDir()
+	half := filepath.Join(dir, "pg", "data.new1")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(half, "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	start(t, dir).Stop()
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Fatalf("the half-made cluster is still there: %v", err)
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -91,8 +92,8 @@ func valid(f Files, hosts []string, now time.Time) bool {
 	if errors.Join(err1, err2) != nil || now.AddDate(0, 0, 7).After(leaf.NotAfter) || leaf.CheckSignatureFrom(ca) != nil {
 		return false
 	}
-	if _, err := os.Stat(f.Key); err != nil {
-		return false
+	if _, err := tls.LoadX509KeyPair(f.Cert, f.Key); err != nil {
+		return false // missing, or of another certificate: a run that was killed while it wrote them
 	}
 	for _, h := range hosts {
 		if leaf.VerifyHostname(h) != nil {

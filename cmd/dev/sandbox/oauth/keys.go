@@ -66,7 +66,10 @@ func makeSigningKey(path string) (*signingKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+	if err := os.WriteFile(path+".new", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600); err != nil {
+		return nil, fmt.Errorf("write signing key: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
 		return nil, fmt.Errorf("write signing key: %w", err)
 	}
 	return withID(key)
