@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -112,31 +113,34 @@ func listenable(host string, port int) bool {
 	return l.Close() == nil
 }
 
-// freePort gives want when nobody listens there, else one that the kernel offers. UDP parts listen on TCP as well.
+// Free ports are looked for below those that the kernel gives to outgoing connections (32768 and up on Linux): one of
+// them could sit on a port of ours while the demonstration is away for a moment.
+const (
+	firstFreePort = 20_000
+	freePorts     = 12_000
+	portTries     = 100
+)
+
+// freePort gives want when nobody listens there, else another. UDP parts listen on TCP as well.
 func freePort(host string, want int, udp bool, taken map[int]bool) (int, error) {
-	for _, port := range []int{want, 0, 0, 0, 0} {
-		if port != 0 && taken[port] {
-			continue
+	for try := range portTries {
+		port := want
+		if try > 0 || want == 0 {
+			port = firstFreePort + mathrand.IntN(freePorts)
 		}
-		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
-		if err != nil {
-			continue
+		if !taken[port] && listenable(host, port) && (!udp || bindable(host, port)) {
+			return port, nil
 		}
-		got := l.Addr().(*net.TCPAddr).Port
-		_ = l.Close()
-		if taken[got] {
-			continue
-		}
-		if udp {
-			p, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(got)))
-			if err != nil {
-				continue
-			}
-			_ = p.Close()
-		}
-		return got, nil
 	}
 	return 0, fmt.Errorf("no free port on %s", host)
+}
+
+func bindable(host string, port int) bool {
+	p, err := net.ListenPacket("udp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	return p.Close() == nil
 }
 
 // openLog writes JSON lines to path and warnings to standard error as well.
