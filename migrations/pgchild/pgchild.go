@@ -31,7 +31,7 @@ type Server struct {
 	socket   string
 	password string
 	cmd      *exec.Cmd
-	done     chan error
+	done     chan struct{} // closed when the process has ended
 	log      *tail
 }
 
@@ -52,11 +52,16 @@ func Start(ctx context.Context, opt Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{dir: filepath.Join(opt.Dir, "pg"), log: &tail{}, done: make(chan error, 1)}
+	s := &Server{dir: filepath.Join(opt.Dir, "pg"), log: &tail{}}
 	if err := s.prepare(ctx, bin, cred); err != nil {
+		s.removeSocketDir()
 		return nil, err
 	}
-	return s, s.startWhenFree(ctx, bin, cred, opt)
+	if err := s.startWhenFree(ctx, bin, cred, opt); err != nil {
+		s.removeSocketDir()
+		return nil, err
+	}
+	return s, nil
 }
 
 // startWhenFree starts the server; while an earlier one on the same folder is still shutting down (its parent was
@@ -71,7 +76,7 @@ func (s *Server) startWhenFree(ctx context.Context, bin string, cred *syscall.Cr
 		if err == nil {
 			return nil
 		}
-		s.Stop()
+		s.halt()
 		if !errors.Is(err, errEarlierRuns) || time.Now().After(deadline) {
 			return err
 		}
@@ -96,8 +101,20 @@ func (s *Server) URL(role, password, database string) string {
 // OwnerURL is the superuser's connection string.
 func (s *Server) OwnerURL(database string) string { return s.URL(Superuser, s.password, database) }
 
-// Stop ends the server with a fast shutdown and waits for it.
+// Stop ends the server with a fast shutdown and waits for it. It may be called again.
 func (s *Server) Stop() {
+	s.halt()
+	s.removeSocketDir()
+}
+
+// removeSocketDir takes away the folder that was made because the data folder's path is too long for a socket.
+func (s *Server) removeSocketDir() {
+	if s.socket != "" && s.socket != s.dir {
+		_ = os.RemoveAll(s.socket) // what is left of it is an empty folder for temporary files
+	}
+}
+
+func (s *Server) halt() {
 	_ = s.cmd.Process.Signal(stopSignal)
 	select {
 	case <-s.done:
@@ -122,15 +139,17 @@ func (s *Server) run(bin string, cred *syscall.Credential, opt Options) error {
 	s.log.Reset()
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred, Setpgid: true, Pdeathsig: syscall.SIGINT}
-	started := make(chan error)
+	started, done := make(chan error), make(chan struct{})
+	s.done = done
 	go func() {
 		// The parent-death signal follows the thread that forked, so that thread stays until the child ends.
 		runtime.LockOSThread()
 		err := s.cmd.Start()
 		started <- err
 		if err == nil {
-			s.done <- s.cmd.Wait()
+			_ = s.cmd.Wait() // why it ended is in the log
 		}
+		close(done)
 	}()
 	if err := <-started; err != nil {
 		return fmt.Errorf("start postgres: %w", err)
@@ -147,7 +166,6 @@ func (s *Server) awaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-s.done:
-			s.done <- nil
 			if said := s.log.String(); strings.Contains(said, "postmaster.pid") {
 				return fmt.Errorf("%w: %s", errEarlierRuns, lastLine([]byte(said)))
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -36,6 +37,31 @@ func TestSecondServerOnTheSameFolderWaitsForTheFirst(t *testing.T) {
 	second := start(t, dir)
 	second.Stop()
 	<-first.done
+}
+
+func TestAFolderWithALongPathLeavesNothingElsewhere(t *testing.T) {
+	short, err := os.MkdirTemp("/tmp", "pg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(short) })
+	if err := os.Chmod(short, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TMPDIR", short)
+	long := filepath.Join(short, strings.Repeat("a-long-name-", 12))
+	server := start(t, long)
+	if err := connect(t, server).Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if elsewhere, _ := filepath.Glob(filepath.Join(short, "tvpg*")); len(elsewhere) != 1 {
+		t.Fatalf("the socket's folder: %v", elsewhere)
+	}
+	server.Stop()
+	server.Stop()
+	if left, _ := filepath.Glob(filepath.Join(short, "tvpg*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 func TestNoTCPPortIsOpened(t *testing.T) {
