@@ -152,7 +152,7 @@ func FuzzRedaction(f *testing.F) {
 	f.Fuzz(func(t *testing.T, secret, format string) {
 		secret = "<<" + secret + "\u2603>>" // never part of the placeholder or of the format
 		if strings.Contains(format, "<<") || len(format) > 100 || strings.ContainsAny(format, "*") {
-			t.Skip()
+			return
 		}
 		p := patient{Name: phi.NewText(secret), hidden: phi.NewText(secret), Many: []phi.Text{phi.NewText(secret)}}
 		mustNotLeak(t, format, fmt.Sprintf(format, p.Name), secret)

@@ -1,14 +1,14 @@
 // The canary: everything that identifies the people of a visit, and every place where none of it may be.
-import { createPrivateKey, randomUUID, sign } from 'node:crypto';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { get } from 'node:http';
 import { join } from 'node:path';
+import { bookingSystem } from './client.mjs';
 import { dump } from './proof.mjs';
 import { call } from './sandbox.mjs';
 
 /** What identifies the patient and the clinician, read from the sandbox's chart, in the forms in which it could leak. */
 export async function canaries(demo) {
-  const token = await backendToken(demo);
+  const { token } = await bookingSystem(demo);
   const read = async (reference) => (await call(`${demo.fhir_base}/${reference}`, { headers: { Authorization: `Bearer ${token}`, Accept: 'application/fhir+json' } })).json();
   const patient = await read(demo.links.patient_reference);
   const clinician = await read(demo.user('clinician').practitioner);
@@ -64,20 +64,3 @@ const fetchText = (url) => new Promise((done, fail) => {
     res.setEncoding('utf8').on('data', (chunk) => { text += chunk; }).on('end', () => done(text));
   }).on('error', fail);
 });
-
-/** A Backend Services token of the booking system (private_key_jwt, ES384). */
-export async function backendToken(demo) {
-  const { client_id, key_file, token_url, scopes } = demo.api_client;
-  const key = JSON.parse(readFileSync(key_file, 'utf8'));
-  const encode = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const now = Math.floor(Date.now() / 1000);
-  const input = `${encode({ alg: 'ES384', typ: 'JWT', kid: key.kid })}.${encode({ iss: client_id, sub: client_id, aud: token_url, iat: now, exp: now + 240, jti: randomUUID() })}`;
-  const signature = sign('sha384', Buffer.from(input), { key: createPrivateKey({ key, format: 'jwk' }), dsaEncoding: 'ieee-p1363' }).toString('base64url');
-  const body = new URLSearchParams({
-    grant_type: 'client_credentials', scope: scopes, client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
-    client_assertion: `${input}.${signature}`,
-  }).toString();
-  const answer = await call(token_url, { method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body });
-  if (answer.status !== 200) throw new Error(`token: ${answer.status} ${answer.text}`);
-  return answer.json().access_token;
-}

@@ -25,7 +25,7 @@ export async function launch(demo, chart, patientID, appointmentID) {
 /** Signs a member of staff in by the identity provider. */
 export async function signIn(demo, context, user, path = '/') {
   const page = await context.newPage();
-  await page.goto(`${demo.origin}/sso/staff?return=${encodeURIComponent(path)}`);
+  await page.goto(`${demo.origin}/sso/staff?next=${encodeURIComponent(path)}`);
   await id(page, 'username').fill(user.username);
   await id(page, 'password').fill(user.password);
   await id(page, 'submit').click();
