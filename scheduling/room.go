@@ -108,7 +108,8 @@ func (s *Service) inRoom(ctx context.Context, who audit.Actor, room, participant
 type OpenCall struct {
 	Org, Visit, Room uuid.UUID
 	StartedAt        time.Time
-	Recording        uuid.UUID // the one that runs, or zero
+	Recording        uuid.UUID   // the one that runs, or zero
+	Entered          []uuid.UUID // the participants without whom there is no call, where they have been in it
 }
 
 // OpenCalls lists the calls of every organisation that are not over, oldest first. After a crash the caller keeps
@@ -130,7 +131,8 @@ func (s *Service) OpenCalls(ctx context.Context) ([]OpenCall, error) {
 	for _, org := range orgs {
 		err := s.db.Read(ctx, org, func(ctx context.Context, tx pgx.Tx) error {
 			rows, err := tx.Query(ctx, `select v.org_id, v.id, v.room_id, v.started_at,
-				coalesce((select r.id from recording r where r.visit_id = v.id and r.state = 'running' limit 1), '00000000-0000-0000-0000-000000000000')
+				coalesce((select r.id from recording r where r.visit_id = v.id and r.state = 'running' limit 1), '00000000-0000-0000-0000-000000000000'),
+				array(select p.id from participant p where p.visit_id = v.id and p.role <> 'guest' and p.joined_at is not null order by p.id)
 				from visit v where v.stage = 'in-call' order by v.started_at, v.id`)
 			if err != nil {
 				return err

@@ -104,6 +104,8 @@ func TestOpenCallsOfEveryOrganisationAreListed(t *testing.T) {
 	home := f.ward
 	f.ward = f.newWard()
 	v := f.inCall()
+	patient := f.patientOf(v)
+	f.must(f.Joined(t.Context(), patient, v.Room, patient.ID, monday()))
 	calls, err := f.OpenCalls(t.Context())
 	f.must(err)
 	byVisit := map[uuid.UUID]scheduling.OpenCall{}
@@ -111,6 +113,9 @@ func TestOpenCallsOfEveryOrganisationAreListed(t *testing.T) {
 		byVisit[c.Visit] = c
 	}
 	if len(calls) != 2 || byVisit[recorded.ID].Recording != started.ID || byVisit[recorded.ID].Org != home.org || byVisit[v.ID].Recording != uuid.Nil || byVisit[v.ID].Room != v.Room {
+		t.Fatalf("calls %+v", calls)
+	}
+	if entered := byVisit[v.ID].Entered; len(entered) != 1 || entered[0] != patient.ID || len(byVisit[recorded.ID].Entered) != 0 {
 		t.Fatalf("calls %+v", calls)
 	}
 }

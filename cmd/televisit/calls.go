@@ -177,6 +177,9 @@ func (c *calls) Left(room, participant uuid.UUID, reason string, at time.Time) {
 	c.report("left", room, participant, func(ctx context.Context, who audit.Actor) error {
 		return c.visits.Left(ctx, who, room, participant, reason, at)
 	})
+	if reason == media.ReasonReplaced {
+		return // by themselves, who entered before this was told
+	}
 	c.mu.Lock()
 	delete(c.present, participant)
 	c.mu.Unlock()
@@ -262,42 +265,4 @@ func (c *calls) staffOf(ctx context.Context, room, participant uuid.UUID) (uuid.
 		}
 	}
 	return participant, nil
-}
-
-// recover takes up the calls that were open when the server was killed: their recordings go on when somebody
-// returns, and those to which nobody returned within window are ended.
-func (c *calls) recover(ctx context.Context, window time.Duration) error {
-	open, err := c.visits.OpenCalls(ctx)
-	if err != nil {
-		return err
-	}
-	for _, call := range open {
-		if call.Recording != uuid.Nil {
-			c.tapes.expect(call.Room, call.Recording)
-		}
-	}
-	if len(open) == 0 {
-		return nil
-	}
-	go c.endAbandoned(ctx, open, window)
-	return nil
-}
-
-func (c *calls) endAbandoned(ctx context.Context, open []scheduling.OpenCall, window time.Duration) {
-	select {
-	case <-ctx.Done():
-		return
-	case <-time.After(window):
-	}
-	for _, call := range open {
-		c.mu.Lock()
-		_, returned := c.resumed[call.Room]
-		c.mu.Unlock()
-		if returned {
-			continue
-		}
-		if err := c.end(ctx, call.Org, call.Visit, media.ReasonTimeout); err != nil {
-			c.log.Error("an abandoned call could not be ended", "visit", call.Visit, "cause", audit.Safe(err))
-		}
-	}
 }

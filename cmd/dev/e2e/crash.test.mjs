@@ -84,6 +84,7 @@ describe('the server is killed', { concurrency: false }, () => {
     for (const page of [workspace, patient]) {
       await page.getByTestId('rec-mark').waitFor({ state: 'visible' });
       assert.equal((await facts(page)).muted, false);
+      await page.getByTestId('call-overlay').waitFor({ state: 'hidden' });
     }
     assert.equal(await query(demo, `select count(*) from visit where id = '${visit}' and stage = 'in-call'`), '1');
     assert.equal(await query(demo, `select count(*) from recording where visit_id = '${visit}'`), '1');

@@ -78,6 +78,19 @@ describe('a line that goes dead, and a tab that closes', { concurrency: false },
     assert.equal(await query(demo, `select state from recording where visit_id = '${visit}'`), 'running');
   });
 
+  test('when the clinician goes on in another window, that one has the call, and the trail has both', async () => {
+    const first = workspace;
+    workspace = await first.context().newPage();
+    await workspace.goto(`${demo.origin}/visits/${visit}#start`);
+    await seesAndHears(workspace, 'clinician in the other window');
+    await seesAndHears(patient, 'patient still');
+    assert.equal((await facts(first)).call, 'ended');
+    assert.equal(await stage(), 'in-call');
+    await until('the trail has it', async () => (await events('room.joined')) === 3 && (await events('room.left')) === 1);
+    await first.close();
+    assert.equal((await facts(patient)).call, 'live');
+  });
+
   test('when the patient closes the tab, the clinician\'s media end at once, and the visit and its recording with them', async (t) => {
     const closedAt = Date.now();
     await patient.close({ runBeforeUnload: true });
@@ -89,7 +102,7 @@ describe('a line that goes dead, and a tab that closes', { concurrency: false },
     await until('the visit is over', async () => (await stage()) === 'ended');
     assert.match(await query(demo, `select end_reason from visit where id = '${visit}'`), /^(peer-left|hang-up)$/); // its beacon or its socket's bye
     assert.notEqual(await query(demo, `select state from recording where visit_id = '${visit}'`), 'running');
-    await until('the trail has it', async () => (await events('room.left')) === 2 && (await events('visit.ended')) === 1);
+    await until('the trail has it', async () => (await events('room.left')) === 3 && (await events('visit.ended')) === 1);
   });
 
   test('no page had a script error', () => assert.deepEqual(Object.values(wires).flatMap((w) => w.errors), []));

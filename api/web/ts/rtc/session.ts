@@ -1,6 +1,7 @@
 // The call: socket, connection and people together, and coming back after a loss. Knows nothing of the page.
 
 import { Absence } from './absence';
+import type { CallState, SessionEvents } from './events';
 import type { LocalMedia } from './local';
 import type { EndReason, ServerMessage, Welcome } from './messages';
 import { Negotiation } from './negotiation';
@@ -9,21 +10,6 @@ import { RemotePeers, type RemotePeer } from './remote';
 import { Signalling } from './signalling';
 import { Silence } from './silence';
 import type { MediaPath, RoomTokens } from './tokens';
-
-export type CallState = 'idle' | 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed';
-
-export interface SessionEvents {
-  state(state: CallState): void;
-  people(): void;
-  /** Both sides are muted because somebody's connection is lost; until is performance.now() time. */
-  muted(reason: 'peer-lost' | 'self-lost', until: number): void;
-  unmuted(): void;
-  recording(running: boolean): void;
-  quality(level: number): void;
-  ended(reason: EndReason): void;
-  /** The server refused; code is one of its error codes. */
-  failed(code: string): void;
-}
 
 const qualityEveryMs = 3000;
 const sayAgainMs = 250;
@@ -149,7 +135,7 @@ export class Session {
       case 'recording': return this.#events.recording(message.state === 'running');
       case 'quality': return this.#peerQuality(message.peer, message.level);
       case 'token': return this.#tokens.keep(message.token, message.expires);
-      case 'ended': return this.#finish(message.reason);
+      case 'ended': return message.reason === 'shutdown' ? this.#shutDown() : this.#finish(message.reason);
       case 'error': return this.#refused(message.code);
       default: return;
     }
@@ -224,6 +210,13 @@ export class Session {
     }
     const delay = retryDelaysMs[Math.min(this.#attempt++, retryDelaysMs.length - 1)];
     this.#retryTimer = window.setTimeout(() => void this.#connect(), delay);
+  }
+
+  /** The server stops; the visit goes on where it is started again, or another takes its place. */
+  #shutDown(): void {
+    this.#resume = undefined;
+    this.#socket?.close();
+    this.#socketLost();
   }
 
   /** The socket closes next. What can be mended is mended for the attempt that follows, which is then made at once. */
@@ -313,4 +306,4 @@ export class Session {
   }
 }
 
-export type { RemotePeer };
+export type { CallState, RemotePeer, SessionEvents };
