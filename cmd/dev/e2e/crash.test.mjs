@@ -147,10 +147,12 @@ describe('the server is killed', { concurrency: false }, () => {
     const found = probe(bytes);
     assert.ok(found.frames > 100 && found.audioPackets > 200 && found.loudness > -60, JSON.stringify(found));
     const before = (killedAt - recordingSince) / 1000;
+    assert.ok(found.seconds >= before - mayBeLost + recordedAfter, `${found.seconds} s`);
     for (const [side, still] of Object.entries(standstills(bytes))) {
       t.diagnostic(`${side}: ${found.seconds} s, recorded ${before} s before the kill, stands still ${JSON.stringify(still)}`);
-      assert.ok(still[0].start >= before - mayBeLost, `the ${side} picture goes on until ${still[0].start} s of ${before} s`);
-      assert.ok(still[0].end < found.seconds - 1, `the ${side} picture goes on after it: ${still[0].end} s of ${found.seconds} s`);
+      const { start, end } = still[0] ?? { start: Infinity, end: 0 }; // a quick machine is back before it shows
+      assert.ok(start >= before - mayBeLost, `the ${side} picture goes on until ${start} s of ${before} s`);
+      assert.ok(end < found.seconds - 1, `the ${side} picture goes on after it: ${end} s of ${found.seconds} s`);
     }
   });
 
@@ -201,7 +203,7 @@ function standstills(bytes) {
 }
 
 function standstill(file, x) {
-  const filter = `crop=iw/2:ih:${x}:0,freezedetect=n=-50dB:d=2,metadata=print:file=-`;
+  const filter = `crop=iw/2:ih:${x}:0,freezedetect=n=-50dB:d=1.5,metadata=print:file=-`;
   const said = execFileSync('ffmpeg', ['-v', 'error', '-i', file, '-map', '0:v:0', '-vf', filter, '-f', 'null', '-'], { maxBuffer: 64 << 20 }).toString();
   const times = (name) => [...said.matchAll(new RegExp(`freeze_${name}=([\\d.]+)`, 'g'))].map((m) => Number(m[1]));
   const ends = times('end');
